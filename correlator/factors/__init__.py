@@ -1,0 +1,1 @@
+"""The factors that score a hypothesis, one a file."""

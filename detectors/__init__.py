@@ -1,0 +1,21 @@
+"""Online anomaly detection: signals → scores → anomalies. Pure: no Kafka, files, clock or network."""
+
+from detectors.anomaly import Anomaly, Family, Signal, anomaly_id
+from detectors.pipeline import Detector, DetectorConfig, EdgeSeen, Tick
+from detectors.telemetry import Catalog, Kind, LogBatch, SampleBatch, Series
+
+__all__ = [
+    "Anomaly",
+    "Catalog",
+    "Detector",
+    "DetectorConfig",
+    "EdgeSeen",
+    "Family",
+    "Kind",
+    "LogBatch",
+    "SampleBatch",
+    "Series",
+    "Signal",
+    "Tick",
+    "anomaly_id",
+]

@@ -1,0 +1,71 @@
+"""The command table. Each command lives in its own module and imports what is heavy only when called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+from streams import __version__
+from streams.errors import HeadwaterError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module that holds `app: typer.Typer`, one-line help shown in the list)
+    "demo": ("streams.cli.demo", "Break a simulated shop on an embedded broker and print the alert."),
+    "run": ("streams.cli.run", "Run all stages, or one of them, until stopped."),
+    "replay": ("streams.cli.replay", "Publish a recording to Kafka in the formats of real producers."),
+    "eval": ("streams.cli.eval", "Score detection and ranking on recordings, without Kafka."),
+    "score": ("streams.cli.score", "Run the detector bank over single series."),
+    "simulate": ("streams.cli.simulate", "Write recordings of simulated systems with known faults."),
+    "topics": ("streams.cli.topics", "Create or check the topics."),
+    "decode": ("streams.cli.decode", "Show what a record becomes, or why not."),
+    "schema": ("streams.cli.schema", "Export the JSON Schemas of all messages."),
+    "config": ("streams.cli.config", "Print the effective settings, secrets masked."),
+    "bench": ("streams.cli.bench", "Compare with named peers, measured in the same run."),
+}
+
+
+HELP = """\
+Usage: headwater COMMAND [OPTIONS]
+
+Finds where an incident began, says how sure it is, and is silent when nothing is wrong.
+
+Commands:
+{commands}
+
+`headwater COMMAND --help` explains one; `headwater config` prints the settings; `headwater --version` the version.
+First time here? `headwater demo`.
+"""
+
+
+def _help() -> str:
+    return HELP.format(commands="\n".join(f"  {name:<10}{text}" for name, (_, text) in COMMANDS.items()))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a person's mistake ends in one line and exit code 2, never a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    match arguments:
+        case [] | ["--help" | "-h" | "help", *_]:
+            typer.echo(_help())
+            return
+        case ["--version", *_]:
+            typer.echo(__version__)
+            return
+        case [name, *rest] if name in COMMANDS:
+            _run(name, rest)
+        case [name, *_]:
+            typer.echo(f"headwater: there is no command {name!r}; `headwater --help` lists them", err=True)
+            raise SystemExit(2)
+
+
+def _run(name: str, arguments: list[str]) -> None:
+    module, _ = COMMANDS[name]
+    try:
+        importlib.import_module(module).app(args=arguments, prog_name=f"headwater {name}")
+    except HeadwaterError as error:
+        typer.secho(f"headwater: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -1,0 +1,192 @@
+"""All settings, in one frozen model. Nothing else reads the environment.
+
+Order: command line, then `HEADWATER_…` variables (`__` between levels), then the YAML file of
+`--config`, then the defaults below. Every field says its unit and its reason.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+
+def _comma_list(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Group):
+    """How to reach the brokers."""
+
+    bootstrap_servers: str = Field(
+        "localhost:9092", description="host:port, comma-separated; any one living broker is enough."
+    )
+    group_prefix: str = Field("headwater", description="Prefix of consumer groups, for sharing a cluster.")
+    session_timeout_s: float = Field(
+        10.0, gt=0, description="How long a dead worker blocks its partitions; a group join takes half of it."
+    )
+    replication_factor: int = Field(
+        1, ge=1, description="Of topics that `topics create` makes; 3 in production."
+    )
+    detect_partitions: int = Field(
+        1, ge=1, description="Width of DETECT: at most so many processes share raw topics."
+    )
+    domain_partitions: int = Field(1, ge=1, description="Width of CORRELATE: at most so many processes.")
+    client: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further librdkafka properties (security.protocol, sasl.username, …); shown masked.",
+    )
+
+
+class DetectSettings(_Group):
+    """The DETECT stage."""
+
+    topics: CommaList = Field(
+        (
+            "otlp_metrics",
+            "otlp_logs",
+            "cdevents",
+            "alertmanager_events",
+            "headwater.metrics",
+            "headwater.logs",
+            "headwater.deploys",
+            "headwater.config-changes",
+            "headwater.alerts-in",
+            "headwater.topology",
+        ),
+        description="Raw topics to read; `otlp_spans` is off by default for its volume.",
+    )
+    decoders: dict[str, str] = Field(
+        default_factory=dict, description="Topic to decoder name, for topics outside the table of defaults."
+    )
+    alert_budget: float = Field(
+        0.25, gt=0, description="False episodes per series and week that a user is willing to pay for."
+    )
+    lateness_s: float = Field(
+        5.0, ge=0, description="How far behind the newest event time a record may come and still be on time."
+    )
+    idle_s: float = Field(
+        10.0,
+        gt=0,
+        description="Wall-clock silence after which a partition no longer holds back the watermark.",
+    )
+    max_future_s: float = Field(
+        300.0,
+        ge=0,
+        description="Event times further ahead of our clock are clamped and counted: a wrong clock.",
+    )
+    snapshot_interval_s: float = Field(
+        10.0,
+        gt=0,
+        description="Between snapshots; bounds replay after a crash. Source retention must exceed it.",
+    )
+    max_series: int = Field(
+        1_000_000, ge=1, description="Series per process; beyond it the idlest are evicted."
+    )
+    default_domain: str = Field(
+        "default", description="Domain of telemetry without deployment.environment.name and k8s.cluster.name."
+    )
+
+
+class ReasonSettings(_Group):
+    """The REASON stage. Off, it publishes the deterministic explanation only."""
+
+    enabled: bool = Field(False, description="Whether a model is asked at all.")
+    base_url: str = Field("https://api.openai.com/v1", description="Any OpenAI-compatible server.")
+    api_key: SecretStr = Field(SecretStr(""), description="Its key; never logged, masked wherever shown.")
+    model: str = Field("gpt-5-mini", description="Model name as the server knows it.")
+    timeout_s: float = Field(20.0, gt=0, description="Deadline of one request; the alert is out long before.")
+    max_calls_per_day: int = Field(
+        200, ge=0, description="Hard budget; beyond it explanations stay deterministic."
+    )
+    max_output_tokens: int = Field(800, ge=1, description="Per answer.")
+
+
+class ServeSettings(_Group):
+    """The HTTP endpoint of /healthz, /readyz, /metrics and /version."""
+
+    host: str = Field("127.0.0.1", description="Loopback by default; 0.0.0.0 in a container.")
+    port: int = Field(8080, ge=0, le=65535, description="0 picks a free one.")
+
+
+class LogSettings(_Group):
+    """headwater's own log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
+
+
+class Settings(BaseSettings):
+    """The effective configuration of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    detect: DetectSettings = DetectSettings()
+    reason: ReasonSettings = ReasonSettings()
+    serve: ServeSettings = ServeSettings()
+    log: LogSettings = LogSettings()
+    state_dir: Path = Field(
+        Path("state"), description="Local snapshots and tables; losing it costs a recovery, not data."
+    )
+    recordings: Path | None = Field(None, description="Folder of recordings for tests that need them.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the YAML file behind the environment and before the defaults."""
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+
+
+def load(config_file: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings once, at start.
+
+    Raises
+    ------
+    ConfigError
+        A file that cannot be read, an unknown key or an impossible value; the message names it.
+    """
+    import yaml
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from streams.errors import ConfigError
+
+    if config_file is not None and not config_file.is_file():
+        raise ConfigError(f"configuration file {config_file} does not exist")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(yaml_file=config_file)
+
+    try:
+        return (FromFile if config_file else Settings)(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        variable = "HEADWATER_" + "__".join(str(part).upper() for part in first["loc"])
+        raise ConfigError(f"setting {where} ({variable}): {first['msg']}") from None
+    except (SettingsError, yaml.YAMLError) as error:
+        raise ConfigError(f"settings: {error}") from None

@@ -1,0 +1,1 @@
+"""Where enriched alerts go."""

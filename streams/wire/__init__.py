@@ -1,0 +1,1 @@
+"""Messages, topics and codecs: what travels on Kafka. Knows no stage."""

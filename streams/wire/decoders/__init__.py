@@ -1,0 +1,1 @@
+"""From producers' bytes to telemetry and evidence."""
