@@ -34,7 +34,7 @@ Finds where an incident began, says how sure it is, and is silent when nothing i
 Commands:
 {commands}
 
-`headwater COMMAND --help` explains one; `headwater config` prints the settings; `headwater --version` the version.
+`headwater COMMAND --help` explains one; `headwater config` prints the effective settings.
 First time here? `headwater demo`.
 """
 
