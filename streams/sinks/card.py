@@ -84,15 +84,11 @@ class Card:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         alert = self.alert
         style = "green" if alert.status == "resolved" else SEVERITY_STYLE.get(alert.severity, "yellow")
-        state = (
-            f"resolved {clock(alert.resolved_ms)}"
-            if alert.resolved_ms
-            else f"since {clock(alert.started_ms)}"
-        )
+        until = f" to {clock(alert.resolved_ms)}" if alert.resolved_ms else ""
         day = datetime.fromtimestamp(alert.started_ms / 1000, UTC).strftime("%a %d %b %Y")
         yield Panel(
             Group(*self._sections()),
-            title=f"[bold {style}]{alert.severity.upper()}[/] · {state} UTC, {day}",
+            title=f"[bold {style}]{alert.severity.upper()}[/] · {clock(alert.started_ms)}{until} UTC, {day}",
             title_align="left",
             subtitle=f"[dim]{alert.incident_id} · revision {alert.revision} · {alert.domain}[/]",
             subtitle_align="right",
@@ -101,6 +97,39 @@ class Card:
             padding=(1, 2),
             width=min(CARD_WIDTH, options.max_width),
         )
+
+    def _sections(self) -> Iterable[Text | Padding]:
+        alert = self.alert
+        yield Text(alert.title, style="bold")
+        delay_s = (alert.detected_ms - alert.started_ms) / 1000
+        yield Text(f"noticed {clock(alert.detected_ms)} ({duration(delay_s)} after it began)", style="dim")
+        yield from self._verdict()
+        yield from _section("How it spread", [self._chain()] if alert.chain else [])
+        yield from _section("Who suffers", _bullets(i.summary for i in alert.impact[:MOST_SUFFERERS]))
+        yield from _section("Why", [_terms(alert.confidence.terms)] if alert.confidence.terms else [])
+        yield from _section("What speaks against it", _bullets(alert.speaks_against))
+        lower = (f"{other.entity} ({other.probability:.2f}): {other.why_lower}" for other in alert.runners_up)
+        yield from _section("Why not", _bullets(lower))
+        yield from _section("Cleared", _bullets(alert.exonerated))
+        yield from _section("Contradictions", _bullets(alert.conflicts))
+        yield from _section("Not checked", _bullets(alert.not_checked))
+        yield from _section("Ask next", _bullets([alert.next_question] if alert.next_question else []))
+
+    def _verdict(self) -> Iterable[Text]:
+        alert = self.alert
+        yield Text()
+        if alert.root_cause is None or alert.verdict != "likely_cause":
+            yield Text(ABSTENTIONS.get(alert.verdict, alert.verdict), style="bold yellow")
+            if alert.incident.abstention:
+                yield Text(alert.incident.abstention.reason)
+        if alert.root_cause is not None:
+            line = Text(
+                "Likely cause  " if alert.verdict == "likely_cause" else "Best guess    ", style="dim"
+            )
+            line.append(alert.root_cause.entity, style="bold cyan")
+            line.append(f"  {alert.root_cause.summary}")
+            yield line
+            yield _confidence(alert.confidence)
 
     def _chain(self) -> Table:
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -112,7 +141,7 @@ class Card:
         table.add_row(
             clock(cause.onset_ms if cause else self.alert.started_ms),
             Text(root, style="bold cyan"),
-            self._evidence_text(root, cause.onset_ms if cause else None),
+            self._own_evidence(root),
         )
         discovered = set(self.alert.incident.discovered)
         for hop in self.alert.chain:
@@ -130,7 +159,7 @@ class Card:
             text.append("  discovered, not declared", style="bold magenta")
         return text
 
-    def _evidence_text(self, service: str, onset_ms: int | None) -> Text:
+    def _own_evidence(self, service: str) -> Text:
         own: list[EvidenceLine] = [line for line in self._evidence.values() if line.service == service]
         own.sort(key=lambda line: (-line.score, line.id))
         return Text("; ".join(line.text for line in own[:2]) or "no telemetry of its own")
