@@ -102,7 +102,7 @@ class Card:
         alert = self.alert
         yield Text(alert.title, style="bold")
         delay_s = (alert.detected_ms - alert.started_ms) / 1000
-        yield Text(f"noticed {clock(alert.detected_ms)} ({duration(delay_s)} after it began)", style="dim")
+        yield Text(f"noticed {clock(alert.detected_ms)} ({duration(delay_s)[1:]} after it began)", style="dim")
         yield from self._verdict()
         yield from _section("How it spread", [self._chain()] if alert.chain else [])
         yield from _section("Who suffers", _bullets(i.summary for i in alert.impact[:MOST_SUFFERERS]))
