@@ -11,7 +11,7 @@ from detectors.anomaly import Anomaly
 
 
 class _Evidence(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class ChangeKind(StrEnum):

@@ -12,7 +12,7 @@ from correlator.evidence import EdgeSource
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Role(StrEnum):
@@ -77,7 +77,9 @@ class Hop(_Frozen):
     edge_sources: tuple[EdgeSource, ...] = ()
     evidence: tuple[str, ...] = ()
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
+    )
 
 
 class Contributor(_Frozen):

@@ -48,7 +48,7 @@ class Family(StrEnum):
 class Signal(BaseModel):
     """Which measurement deviated."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     source: Literal["metric", "edge", "log"] = Field(description="Kind of telemetry it came from.")
     metric: str = Field(description="Metric name as emitted, or the log template's text.")
@@ -67,7 +67,7 @@ class Anomaly(BaseModel):
     thousand samples of this series' ordinary behaviour.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     type: Literal["anomaly"] = "anomaly"
     id: str = Field(description="hash(domain, service, signal, detector version, first event time).")

@@ -18,7 +18,9 @@ from correlator.incident import Hop, Impact, Incident
 class Message(BaseModel):
     """A versioned JSON document."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
+    )
 
 
 class EvidenceRecord(Message):
