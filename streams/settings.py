@@ -37,6 +37,9 @@ class KafkaSettings(_Group):
         "localhost:9092", description="host:port, comma-separated; any one living broker is enough."
     )
     group_prefix: str = Field("headwater", description="Prefix of consumer groups, for sharing a cluster.")
+    topic_prefix: str = Field(
+        "", description="Prefix of every topic name, for several headwaters on one cluster and for tests."
+    )
     session_timeout_s: float = Field(
         10.0, gt=0, description="How long a dead worker blocks its partitions; a group join takes half of it."
     )
@@ -51,6 +54,10 @@ class KafkaSettings(_Group):
         default_factory=dict,
         description="Further librdkafka properties (security.protocol, sasl.username, …); shown masked.",
     )
+
+    def topic(self, name: str) -> str:
+        """Return the name under which a topic of the table stands on this cluster."""
+        return self.topic_prefix + name
 
 
 class DetectSettings(_Group):

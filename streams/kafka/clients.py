@@ -1,0 +1,70 @@
+"""Makers of confluent-kafka clients."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from streams.settings import KafkaSettings
+
+log = logging.getLogger("headwater.kafka")
+
+MAX_MESSAGE_BYTES = 4_000_000
+"""What our producers may send at all: a dead letter is a foreign record of any size plus our headers."""
+
+
+def _base(settings: KafkaSettings) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "client.id": "headwater",
+        # A broker that is away is reported once, by `reach` and by readiness, not once a second.
+        "log.connection.close": False,
+        "reconnect.backoff.max.ms": 5_000,
+        **settings.client,
+    }
+
+
+def producer(settings: KafkaSettings) -> Producer:
+    """Return a producer that neither loses nor reorders: acks from all in-sync replicas, idempotent."""
+    return Producer(
+        {
+            **_base(settings),
+            "enable.idempotence": True,
+            "linger.ms": 5,
+            "compression.type": "lz4",
+            # murmur2 as in Java's client, so that every producer puts a key on the same partition.
+            "partitioner": "murmur2_random",
+            "queue.buffering.max.kbytes": 65_536,
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+        },
+        logger=log,
+    )
+
+
+def consumer(settings: KafkaSettings, group: str, **options: Any) -> Consumer:
+    """Return a consumer that commits nothing by itself and starts at the beginning.
+
+    `options` are librdkafka properties with `_` for `.`.
+    """
+    return Consumer(
+        {
+            **_base(settings),
+            "group.id": f"{settings.group_prefix}-{group}",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "session.timeout.ms": int(settings.session_timeout_s * 1000),
+            "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / 5),
+            **{name.replace("_", "."): value for name, value in options.items()},
+        },
+        logger=log,
+    )
+
+
+def admin(settings: KafkaSettings) -> AdminClient:
+    """Return an admin client."""
+    return AdminClient(_base(settings), logger=log)

@@ -1,0 +1,114 @@
+"""Poison goes to the dead-letter topic as it came, with the reason in headers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from streams import __version__
+from streams.errors import FatalError
+from streams.settings import KafkaSettings
+from streams.wire.messages import DeadLetter
+from streams.wire.topics import DLQ
+
+PREFIX = "headwater-"
+DELIVERY_TIMEOUT_S = 30.0
+"""Longer than the election of a partition's new leader, which takes seconds."""
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A consumed record, whichever client consumed it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class DeadLetters:
+    """Writes poison to the dead-letter topic and knows when it is safely there.
+
+    `put` only queues; nothing counts as dead-lettered before `flush` returned, and a source offset may be
+    passed only then. A dead-letter topic that cannot be written stops the stage: losing a record in silence
+    is worse.
+    """
+
+    def __init__(self, producer: Producer, settings: KafkaSettings, stage: str) -> None:
+        self._producer = producer
+        self._topic = settings.topic(DLQ.name)
+        self._stage = stage
+        self._failed: KafkaError | None = None
+
+    def put(self, origin: Origin, error: Exception, now_ms: int) -> None:
+        """Queue one record with its reason."""
+        letter = DeadLetter(
+            source_topic=origin.topic,
+            source_partition=origin.partition,
+            source_offset=origin.offset,
+            stage=self._stage,
+            error=type(error).__name__,
+            reason=str(error)[:2000],
+            code_version=__version__,
+            first_seen_ms=now_ms,
+        )
+        try:
+            self._producer.produce(
+                self._topic,
+                value=origin.value,
+                key=origin.key,
+                headers=[*origin.headers, *headers_of(letter)],
+                on_delivery=self._delivered,
+            )
+        except BufferError:
+            # The queue is full of poison: wait for the broker rather than for memory.
+            self.flush()
+            self.put(origin, error, now_ms)
+        except KafkaException as refused:
+            raise self._stop(refused.args[0]) from None
+
+    def flush(self) -> None:
+        """Wait until everything queued is on the broker.
+
+        Raises
+        ------
+        FatalError
+            Something could not be delivered.
+        """
+        left = self._producer.flush(DELIVERY_TIMEOUT_S)
+        if self._failed is not None:
+            raise self._stop(self._failed)
+        if left:
+            raise FatalError(f"cannot write to {self._topic} for {DELIVERY_TIMEOUT_S:.0f} s; stopping")
+
+    def _delivered(self, error: KafkaError | None, _message: object) -> None:
+        self._failed = self._failed or error
+
+    def _stop(self, error: KafkaError) -> FatalError:
+        return FatalError(
+            f"cannot write to {self._topic}: {error.str()}; stopping, so that no record is lost"
+        )
+
+
+def headers_of(letter: DeadLetter) -> list[tuple[str, bytes]]:
+    """Return the letter as record headers, one a field."""
+    return [
+        (PREFIX + name.replace("_", "-"), str(value).encode()) for name, value in letter.model_dump().items()
+    ]
+
+
+def letter_of(headers: Headers) -> DeadLetter:
+    """Read the letter back from a dead record's headers."""
+    return DeadLetter.model_validate(
+        {
+            name.removeprefix(PREFIX).replace("-", "_"): value.decode()
+            for name, value in headers
+            if name.startswith(PREFIX) and value is not None
+        }
+    )

@@ -1,0 +1,119 @@
+"""Creating and checking the topics of `streams.wire.topics` on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from streams.errors import BrokerUnavailable
+from streams.kafka.clients import MAX_MESSAGE_BYTES, admin
+from streams.kafka.cluster import metadata
+from streams.settings import KafkaSettings
+from streams.wire.topics import ALL, DLQ, SNAPSHOTS, Topic
+
+REQUEST_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """One topic as it stands on the cluster against what the table asks."""
+
+    name: str
+    state: Literal["created", "ok", "missing", "differs"]
+    partitions: int
+    note: str = ""
+
+
+def width(topic: Topic, settings: KafkaSettings) -> int:
+    """How many partitions the topic is created with."""
+    if topic is DLQ:
+        return 1
+    return settings.domain_partitions if topic.per_domain else settings.detect_partitions
+
+
+def config_of(topic: Topic) -> dict[str, str]:
+    """Topic-level settings, as Kafka names them."""
+    config: dict[str, str] = {"cleanup.policy": topic.cleanup}
+    if "delete" in topic.cleanup:
+        config["retention.ms"] = str(topic.retention_ms)
+    if topic is DLQ:
+        config["max.message.bytes"] = str(MAX_MESSAGE_BYTES)
+    if topic is SNAPSHOTS:
+        # A restore reads the whole partition: let the cleaner keep it near one copy of the state.
+        config |= {"segment.ms": "600000", "min.cleanable.dirty.ratio": "0.2"}
+    return config
+
+
+def create(settings: KafkaSettings) -> list[TopicState]:
+    """Create what is missing, leave what exists; safe to run at any time and from several places.
+
+    Raises
+    ------
+    BrokerUnavailable
+        No broker answers, or it refuses to create a topic; with its reason.
+    """
+    client = admin(settings)
+    metadata(client, settings.bootstrap_servers)
+    wanted = [
+        NewTopic(
+            settings.topic(topic.name),
+            num_partitions=width(topic, settings),
+            replication_factor=settings.replication_factor,
+            config=config_of(topic),
+        )
+        for topic in ALL
+    ]
+    created = set()
+    for name, future in client.create_topics(wanted, operation_timeout=REQUEST_TIMEOUT_S).items():
+        try:
+            future.result(REQUEST_TIMEOUT_S)
+            created.add(name)
+        except KafkaException as refused:
+            error: KafkaError = refused.args[0]
+            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise BrokerUnavailable(f"topic {name} could not be created: {error.str()}") from None
+    return [
+        TopicState(state.name, "created", state.partitions) if state.name in created else state
+        for state in check(settings)
+    ]
+
+
+def check(settings: KafkaSettings) -> list[TopicState]:
+    """Compare every topic of the table with the cluster."""
+    client = admin(settings)
+    found = metadata(client, settings.bootstrap_servers).topics
+    names = {topic.name: settings.topic(topic.name) for topic in ALL}
+    configs = _configs(client, [name for name in names.values() if name in found])
+    states = []
+    for topic in ALL:
+        name = names[topic.name]
+        if name not in found:
+            states.append(TopicState(name, "missing", 0, "run `headwater topics create`"))
+            continue
+        partitions = len(found[name].partitions)
+        notes = []
+        if topic.role != "raw" and partitions != width(topic, settings):
+            # Raw topics belong to their producers: any width is read. Ours decide who reads what.
+            notes.append(f"{partitions} partitions, settings say {width(topic, settings)}")
+        for key, wanted in config_of(topic).items():
+            actual = configs.get(name, {}).get(key)
+            if topic.role != "raw" and actual is not None and actual != wanted:
+                notes.append(f"{key} is {actual}, expected {wanted}")
+        states.append(TopicState(name, "differs" if notes else "ok", partitions, "; ".join(notes)))
+    return states
+
+
+def _configs(client: AdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    result = {}
+    for resource, future in client.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_S).items():
+        try:
+            result[resource.name] = {key: entry.value for key, entry in future.result().items()}
+        except KafkaException:
+            continue  # not allowed to read it: then its configuration is not ours to judge
+    return result

@@ -1,0 +1,67 @@
+"""The broker of the tests: embedded by default; Apache Kafka or one of yours on request."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams import settings as settings_module
+from streams.broker import Broker, EmbeddedBroker, ExternalBroker
+from streams.settings import KafkaSettings, Settings
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kafka",
+        choices=["embedded", "apache1", "apache3"],
+        default=None,
+        help="Broker of the tests: embedded (default), or Apache Kafka with one or three nodes.",
+    )
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """The session's broker. `HEADWATER_KAFKA__BOOTSTRAP_SERVERS` names one of yours."""
+    choice = request.config.getoption("--kafka")
+    configured = settings_module.load().kafka
+    default = KafkaSettings.model_fields["bootstrap_servers"].default
+    chosen: Broker
+    if choice in ("apache1", "apache3"):
+        from streams.broker.apache import ApacheKafka
+
+        chosen = ApacheKafka(nodes=int(choice[-1]))
+    elif choice is None and configured.bootstrap_servers != default:
+        chosen = ExternalBroker(configured.bootstrap_servers)
+    else:
+        chosen = EmbeddedBroker()
+    with chosen:
+        yield chosen
+
+
+_run_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def kafka_settings(broker: Broker, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of one test: topics, groups and state of its own, waits short enough for a test."""
+    import uuid
+
+    own = f"t{next(_run_numbers)}-{uuid.uuid4().hex[:6]}"
+    nodes = getattr(broker, "nodes", 1)
+    return Settings.model_validate(
+        {
+            "kafka": {
+                "bootstrap_servers": broker.bootstrap_servers,
+                "topic_prefix": own + ".",
+                "group_prefix": own,
+                "session_timeout_s": 6.0,
+                "replication_factor": nodes,
+            },
+            "detect": {"idle_s": 1.0, "snapshot_interval_s": 1.0},
+            "serve": {"port": 0},
+            "state_dir": tmp_path / "state",
+        }
+    )
