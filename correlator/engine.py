@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from correlator.evidence import EvidenceItem
-from correlator.incident import Incident
+from correlator.confidence import Calibration
+from correlator.evidence import Change, EvidenceItem, Progress, Verdict
+from correlator.evidence_window import KEEP_CHANGES_MS, Episode, EvidenceWindow
+from correlator.grouping import JOIN_AT, OpenIncident, surroundings
+from correlator.incident import Incident, incident_id
+from correlator.opening import OPEN_AT, RECENT_CHANGE_MS, Pressure, pressure
+from correlator.publication import compose
+from correlator.ranking import rank
+from correlator.scene import Past, Scene
+from correlator.service_evidence import ServiceEvidence, weigh
+from correlator.topology import Topology
+
+FOLLOW_MS = 240_000
+"""How long after the opening evidence still shapes the ranking; later it is aftermath."""
+KEEP_INCIDENTS_MS = 3 * 3_600_000
+"""Closed incidents stay revisable as long as their evidence."""
+EVICT_EVERY_MS = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +31,10 @@ class EngineConfig:
 
     tick_ms: int = 15_000
     """Incidents are looked at once per tick of event time, however progress arrives."""
+    open_at: float = OPEN_AT
+    """V at which an incident opens."""
+    without: frozenset[str] = frozenset()
+    """Factors left out, for ablation."""
 
 
 class Engine:
@@ -26,20 +47,288 @@ class Engine:
     def __init__(self, domain: str, config: EngineConfig | None = None) -> None:
         self.domain = domain
         self.config = config or EngineConfig()
+        self.topology = Topology()
+        self.window = EvidenceWindow()
+        self.past = Past()
+        self.calibration = Calibration()
+        self.incidents: dict[str, OpenIncident] = {}
+        self.watermark_ms: int | None = None
+        self._sources: dict[str, int] = {}
+        self._pending: list[tuple[int, str, int, EvidenceItem]] = []
+        self._arrivals = 0
+        self._live: dict[str, Episode] = {}
+        self._evicted_ms = 0
 
     def apply(self, item: EvidenceItem) -> list[Incident]:
         """Take one item; a `Progress` that moves the watermark returns the revisions it brings about."""
-        raise NotImplementedError
+        if item.type != "progress":
+            at, key = _order(item)
+            self._arrivals += 1
+            heapq.heappush(self._pending, (at, key, self._arrivals, item))
+            return []
+        return self._progress(item)
+
+    def _progress(self, item: Progress) -> list[Incident]:
+        self._sources[item.source] = max(item.watermark_ms, self._sources.get(item.source, item.watermark_ms))
+        if len(self._sources) < item.sources:
+            return []
+        lowest = min(self._sources.values())
+        if self.watermark_ms is not None and lowest <= self.watermark_ms:
+            return []
+        return self._advance(lowest)
+
+    def _advance(self, to_ms: int) -> list[Incident]:
+        """Close every tick up to `to_ms`; ticks in which nothing can happen are stepped over."""
+        tick = self.config.tick_ms
+        published: list[Incident] = []
+        start = self.watermark_ms
+        if start is None:
+            start = (min(self._pending[0][0], to_ms) if self._pending else to_ms) // tick * tick - tick
+        end = start // tick * tick + tick
+        while end <= to_ms:
+            late = self._take_until(end, start)
+            if self._live or late or any(i.closed_ms is None for i in self.incidents.values()):
+                published += self._evaluate(end, late)
+            elif self._pending and self._pending[0][0] > end:
+                end = max(end, min(self._pending[0][0] - 1, to_ms) // tick * tick)
+            elif not self._pending:
+                end = max(end, to_ms // tick * tick)
+            start = end
+            end += tick
+        self.watermark_ms = to_ms
+        return published
+
+    def _take_until(self, end_ms: int, watermark_ms: int) -> set[str]:
+        """Apply what is due, in (event time, id) order; returns the services of what came late."""
+        late: set[str] = set()
+        while self._pending and self._pending[0][0] <= end_ms:
+            at, _, _, item = heapq.heappop(self._pending)
+            if at <= watermark_ms and self.watermark_ms is not None and at <= self.watermark_ms:
+                late.add(getattr(item, "service", ""))
+            match item.type:
+                case "anomaly":
+                    episode = self.window.add_anomaly(item)
+                    if episode is not None:
+                        self._live[item.id] = episode
+                case "change":
+                    self.window.add_change(item)
+                case "edge":
+                    self.topology.apply(item, max(at, self.watermark_ms or at))
+                case "alert":
+                    self.window.alerts[item.id] = item
+                case "verdict":
+                    self._learn(item)
+                case _:
+                    pass
+        return late
+
+    def _learn(self, verdict: Verdict) -> None:
+        state = self.incidents.get(verdict.incident_id)
+        if state is None or state.top is None:
+            return
+        counts = self.past.named_right if verdict.right else self.past.named_wrong
+        counts[state.top] = counts.get(state.top, 0) + 1
+        self.calibration.labels += 1
+
+    # -- one tick -------------------------------------------------------------------------------------
+
+    def _evaluate(self, now_ms: int, late: set[str]) -> list[Incident]:
+        if now_ms - self._evicted_ms >= EVICT_EVERY_MS:
+            self._evict(now_ms)
+        self._live = {k: e for k, e in self._live.items() if _live(e, now_ms)}
+        evidence = _weigh_now(self._live.values(), now_ms)
+        pressures = self._pressures(evidence, now_ms)
+        touched = self._assign(pressures, evidence, now_ms)
+        published = []
+        for state in sorted(self.incidents.values(), key=lambda s: (s.opened_ms, s.id)):
+            if state.closed_ms is not None and not (late & state.services):
+                continue
+            quiet = not state.grows(now_ms)
+            if state.id not in touched and not quiet and not (late & state.services):
+                continue
+            revision = self._revise(state, now_ms, quiet, late=bool(late & state.services))
+            if revision is not None:
+                published.append(revision)
+        return published
+
+    def _pressures(self, evidence: dict[str, ServiceEvidence], now_ms: int) -> dict[str, Pressure]:
+        found = {}
+        for service in sorted(evidence):
+            mine = evidence[service]
+            if mine.excess < JOIN_AT:
+                continue
+            callers = [
+                evidence[n.service] for n in self.topology.callers(service, now_ms) if n.service in evidence
+            ]
+            changed = any(
+                now_ms - RECENT_CHANGE_MS <= c.ts_ms <= now_ms
+                for c in self.window.changes.get(service, {}).values()
+            )
+            found[service] = pressure(mine, callers, changed)
+        return found
+
+    def _assign(
+        self, pressures: dict[str, Pressure], evidence: dict[str, ServiceEvidence], now_ms: int
+    ) -> set[str]:
+        """Give every pressed service to an incident, opening what must be opened; returns touched ids."""
+        touched: set[str] = set()
+        waiting = sorted(pressures.values(), key=lambda p: (-p.value, p.service))
+        for state in sorted(self.incidents.values(), key=lambda s: (s.opened_ms, s.id)):
+            if not state.grows(now_ms):
+                continue
+            near = surroundings(state.services, self.topology, now_ms)
+            for p in waiting:
+                if p.value >= JOIN_AT and (p.service in near or not len(self.topology)):
+                    self._join(state, evidence[p.service], now_ms, touched)
+            taken = state.services
+            waiting = [p for p in waiting if p.service not in taken]
+        while waiting and waiting[0].value >= self.config.open_at:
+            first = waiting[0]
+            opened = self._open(evidence[first.service], now_ms)
+            if opened is None:
+                waiting = waiting[1:]
+                continue
+            near = surroundings([first.service], self.topology, now_ms)
+            for p in waiting:
+                if p.value >= JOIN_AT and (p.service in near or not len(self.topology)):
+                    self._join(opened, evidence[p.service], now_ms, touched)
+            waiting = [p for p in waiting if p.service not in opened.services]
+        return touched
+
+    def _open(self, mine: ServiceEvidence, now_ms: int) -> OpenIncident | None:
+        strong = [mine.groups[g].episode.anomaly for g in mine.strong_groups]
+        earliest = min(strong, key=lambda a: (a.first_ms, a.id))
+        name = incident_id(self.domain, earliest.id)
+        if name in self.incidents:
+            return None
+        state = OpenIncident(
+            id=name,
+            opened_ms=now_ms,
+            onset_ms=earliest.onset_ms,
+            last_growth_ms=now_ms,
+            interval_ms=max(a.interval_ms for a in strong),
+        )
+        self.incidents[name] = state
+        return state
+
+    def _join(self, state: OpenIncident, mine: ServiceEvidence, now_ms: int, touched: set[str]) -> None:
+        state.services.add(mine.service)
+        state.evidence |= {mine.groups[g].episode.anomaly.id for g in mine.strong_groups}
+        state.last_growth_ms = now_ms
+        touched.add(state.id)
+
+    # -- revisions ------------------------------------------------------------------------------------
+
+    def _scene(self, from_ms: int, to_ms: int, now_ms: int, onset_ms: int, interval_ms: int) -> Scene:
+        episodes = (
+            e
+            for mine in self.window.episodes.values()
+            for e in mine.values()
+            if e.anomaly.ts_ms >= from_ms and e.anomaly.first_ms <= to_ms
+        )
+        evidence = weigh(episodes, from_ms, to_ms)
+        changes: dict[str, list[Change]] = {}
+        for change in self.window.changes_between(onset_ms - KEEP_CHANGES_MS, now_ms):
+            changes.setdefault(change.service, []).append(change)
+        alerts = [a for a in self.window.alerts.values() if from_ms <= a.ts_ms <= now_ms]
+        return Scene(now_ms, onset_ms, interval_ms, evidence, self.topology, changes, alerts, self.past)
+
+    def _revise(self, state: OpenIncident, now_ms: int, quiet: bool, late: bool) -> Incident | None:
+        follow_ms = max(FOLLOW_MS, state.interval_ms)
+        scene = self._scene(
+            state.opened_ms - 2 * state.interval_ms,
+            min(now_ms, state.opened_ms + follow_ms),
+            now_ms,
+            state.onset_ms,
+            state.interval_ms,
+        )
+        ranked = rank(scene, self.config.without)
+        incident = compose(state, scene, ranked, self.calibration, self.domain)
+        top = incident.hypotheses[0].service if incident.hypotheses else None
+        said = f"{top}|{sorted(state.services)}|{incident.abstention}|{incident.is_candidate}"
+        if not quiet and not late and said == state.published:
+            return None
+        changed = _what_changed(state, top, late)
+        state.published, state.top = said, top
+        state.revision += 1
+        if quiet and state.closed_ms is None:
+            state.closed_ms = now_ms
+        return incident.model_copy(
+            update={
+                "revision": state.revision,
+                "status": "open" if state.closed_ms is None else "closed",
+                "settled": state.closed_ms is not None,
+                "closed_ms": state.closed_ms,
+                "what_changed": changed,
+            }
+        )
 
     def rank_at(self, start_ms: int) -> Incident:
         """Rank causes for a fault that is *told* to have started at `start_ms`, without detecting it."""
-        raise NotImplementedError
+        live = [e.anomaly.interval_ms for mine in self.window.episodes.values() for e in mine.values()]
+        interval_ms = sorted(live)[len(live) // 2] if live else 60_000
+        now_ms = self.watermark_ms if self.watermark_ms is not None else start_ms
+        to_ms = start_ms + max(FOLLOW_MS, interval_ms) + interval_ms // 2
+        scene = self._scene(start_ms, to_ms, max(now_ms, start_ms), start_ms, interval_ms)
+        ranked = rank(scene, self.config.without)
+        state = OpenIncident(
+            incident_id(self.domain, f"told\x1f{start_ms}"), start_ms, start_ms, start_ms, interval_ms
+        )
+        state.services = set(scene.ill) or {"?"}
+        return compose(state, scene, ranked, self.calibration, self.domain)
+
+    def _evict(self, now_ms: int) -> None:
+        self._evicted_ms = now_ms
+        self.window.evict(now_ms)
+        for key in [
+            k
+            for k, s in self.incidents.items()
+            if s.closed_ms is not None and s.closed_ms < now_ms - KEEP_INCIDENTS_MS
+        ]:
+            del self.incidents[key]
 
     def dump(self) -> bytes:
         """Serialise the whole state, versioned; `load(dump())` continues as if never stopped."""
-        raise NotImplementedError
+        from correlator.state import dump
+
+        return dump(self)
 
     @classmethod
     def load(cls, state: bytes, config: EngineConfig | None = None) -> Engine:
         """Restore a state; `ValueError` when damaged or of an unknown version."""
-        raise NotImplementedError
+        from correlator.state import load
+
+        return load(cls, state, config)
+
+
+def _order(item: EvidenceItem) -> tuple[int, str]:
+    match item.type:
+        case "edge":
+            return item.last_seen_ms, f"{item.caller}\x1f{item.callee}\x1f{item.source}"
+        case "progress":
+            return item.watermark_ms, item.source
+        case _:
+            return item.ts_ms, item.id
+
+
+def _live(episode: Episode, now_ms: int) -> bool:
+    return now_ms - episode.anomaly.ts_ms <= episode.anomaly.interval_ms * 3 // 2
+
+
+def _weigh_now(episodes: Iterable[Episode], now_ms: int) -> dict[str, ServiceEvidence]:
+    by_interval: dict[int, list[Episode]] = {}
+    for episode in episodes:
+        by_interval.setdefault(episode.anomaly.interval_ms, []).append(episode)
+    longest = max(by_interval, default=0)
+    return weigh((e for group in by_interval.values() for e in group), now_ms - longest * 3 // 2, now_ms)
+
+
+def _what_changed(state: OpenIncident, top: str | None, late: bool) -> str:
+    if state.revision == 0:
+        return ""
+    parts = []
+    if late:
+        parts.append("late evidence arrived")
+    if top != state.top:
+        parts.append(f"the first hypothesis is now {top}, it was {state.top}")
+    return "; ".join(parts)

@@ -1,1 +1,33 @@
-"""The factors that score a hypothesis, one a file."""
+"""The factors of a hypothesis, one small unit each; the list's order is the order of printing."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from correlator.factors import (
+    change,
+    coverage,
+    dependencies,
+    onset,
+    past,
+    severity,
+    sources,
+    unexplained,
+)
+from correlator.factors.term import Candidate, Term
+
+FACTORS: tuple[ModuleType, ...] = (
+    severity,
+    dependencies,
+    coverage,
+    onset,
+    change,
+    sources,
+    unexplained,
+    past,
+)
+"""Each has `NAME` and `measure(candidate, scene) -> Term | None`."""
+
+NAMES: tuple[str, ...] = tuple(unit.NAME for unit in FACTORS)
+
+__all__ = ["FACTORS", "NAMES", "Candidate", "Term"]

@@ -1,0 +1,122 @@
+"""The recent past: episodes, changes and alerts of one domain, bounded in time and number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from correlator.evidence import Alert, Change
+from detectors.anomaly import Anomaly
+
+KEEP_ANOMALIES_MS = 3 * 3_600_000
+"""Longer than any incident's growth; a slow leak is dated back by its own onset."""
+KEEP_CHANGES_MS = 14 * 86_400_000
+"""A configuration change of last week can be today's root."""
+EPISODES_PER_SERVICE = 120
+"""Beyond it the weakest go: a service has a dozen families, the tenth template of each adds nothing."""
+SERVICES = 20_000
+CHANGES_PER_SERVICE = 400
+TRACE = 48
+"""Updates kept per episode; only its first minutes are evidence."""
+
+
+@dataclass(slots=True)
+class Episode:
+    """An anomaly with the course of its score, so that any past instant can be looked at again."""
+
+    anomaly: Anomaly
+    trace: list[tuple[int, float]] = field(default_factory=list)
+    """(event time, score), oldest first."""
+
+    def take(self, update: Anomaly) -> None:
+        """Add an update; a late one finds its place, a repeated one replaces itself."""
+        if not self.trace or update.ts_ms > self.trace[-1][0]:
+            self.trace.append((update.ts_ms, update.score))
+        else:
+            kept = dict(self.trace)
+            kept[update.ts_ms] = update.score
+            self.trace = sorted(kept.items())
+        if len(self.trace) > TRACE:
+            del self.trace[TRACE // 2]
+        if update.ts_ms >= self.anomaly.ts_ms:
+            self.anomaly = update.model_copy(update={"sample": ()}) if update.sample else update
+
+    @property
+    def armed_until_ms(self) -> int:
+        """Until when the episode is news: four minutes, or two samples where they are further apart."""
+        return self.anomaly.first_ms + max(240_000, 2 * self.anomaly.interval_ms)
+
+    def score_between(self, from_ms: int, to_ms: int) -> float:
+        """The largest score said while the episode was news, by updates in [from_ms, to_ms]."""
+        last = min(to_ms, self.armed_until_ms)
+        return max((score for ts, score in self.trace if from_ms <= ts <= last), default=0.0)
+
+
+class EvidenceWindow:
+    """Episodes by service, changes by service and alerts; eviction is by event time and counted."""
+
+    def __init__(self) -> None:
+        self.episodes: dict[str, dict[str, Episode]] = {}
+        self.changes: dict[str, dict[str, Change]] = {}
+        self.alerts: dict[str, Alert] = {}
+        self.shed = 0
+
+    def add_anomaly(self, anomaly: Anomaly) -> Episode | None:
+        """Take an update; None when it was shed because its service is full of stronger ones."""
+        mine = self.episodes.get(anomaly.service)
+        if mine is None:
+            if len(self.episodes) >= SERVICES:
+                self.shed += 1
+                return None
+            mine = self.episodes[anomaly.service] = {}
+        episode = mine.get(anomaly.id)
+        if episode is None:
+            if len(mine) >= EPISODES_PER_SERVICE:
+                weakest = min(
+                    mine.values(), key=lambda e: (e.anomaly.peak_score, e.anomaly.ts_ms, e.anomaly.id)
+                )
+                self.shed += 1
+                if weakest.anomaly.peak_score >= anomaly.peak_score:
+                    return None
+                del mine[weakest.anomaly.id]
+            episode = mine[anomaly.id] = Episode(
+                anomaly.model_copy(update={"sample": ()}) if anomaly.sample else anomaly
+            )
+        episode.take(anomaly)
+        return episode
+
+    def add_change(self, change: Change) -> None:
+        """Take a change; announced again, the newer statement about it replaces the older."""
+        mine = self.changes.setdefault(change.service, {})
+        mine[change.id] = change
+        if len(mine) > CHANGES_PER_SERVICE:
+            oldest = min(mine.values(), key=lambda c: (c.ts_ms, c.id))
+            del mine[oldest.id]
+            self.shed += 1
+
+    def changes_between(self, from_ms: int, to_ms: int) -> Iterator[Change]:
+        """Changes that took effect in [from_ms, to_ms], by service, then in order of time."""
+        for service in sorted(self.changes):
+            mine = self.changes[service].values()
+            yield from sorted((c for c in mine if from_ms <= c.ts_ms <= to_ms), key=lambda c: (c.ts_ms, c.id))
+
+    def evict(self, now_ms: int) -> None:
+        """Forget what is too old to matter."""
+        for service in list(self.episodes):
+            mine = self.episodes[service]
+            for key in [k for k, e in mine.items() if e.anomaly.ts_ms < now_ms - KEEP_ANOMALIES_MS]:
+                del mine[key]
+            if not mine:
+                del self.episodes[service]
+        for service in list(self.changes):
+            kept = {
+                k: c
+                for k, c in self.changes[service].items()
+                if max(c.ts_ms, c.end_ms or 0) >= now_ms - KEEP_CHANGES_MS
+            }
+            if kept:
+                self.changes[service] = kept
+            else:
+                del self.changes[service]
+        for key in [k for k, a in self.alerts.items() if a.ts_ms < now_ms - KEEP_ANOMALIES_MS]:
+            del self.alerts[key]

@@ -1,0 +1,31 @@
+"""Own severity: how ill the candidate is by itself, cause-like evidence above symptom-like.
+
+V = Σ of the three largest (E_group − 1.7)+, E the weighted −log10 tail probability of a family group. Weights
+and floor were measured on two recorded systems; a service's groups count by their maximum, so that two
+metrics of one resource are not two voices.
+"""
+
+from __future__ import annotations
+
+from correlator.factors.term import Candidate, Term
+from correlator.scene import Scene
+
+NAME = "own_severity"
+
+
+def measure(candidate: Candidate, scene: Scene) -> Term | None:
+    """V of the candidate, in tenfolds of improbability."""
+    mine = scene.evidence.get(candidate.service)
+    if mine is None or mine.excess <= 0:
+        return None
+    strongest = mine.strong_groups[:3]
+    ids = tuple(mine.groups[g].episode.anomaly.id for g in strongest)
+
+    def why() -> str:
+        parts = []
+        for group in strongest:
+            anomaly = mine.groups[group].episode.anomaly
+            parts.append(f"{anomaly.signal.metric} {anomaly.direction} (1 in 10^{anomaly.peak_score:.1f})")
+        return f"{candidate.service} itself deviates: " + ", ".join(parts)
+
+    return Term(mine.excess, mine.excess, why, ids)

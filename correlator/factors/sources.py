@@ -1,0 +1,31 @@
+"""Independent sources: metrics, edges, logs and people are witnesses; two metrics of one pod are one.
+
+.3 for each further kind of source that points at the candidate, at most .9.
+"""
+
+from __future__ import annotations
+
+from correlator.factors.term import Candidate, Term
+from correlator.scene import FLOOR, Scene
+
+NAME = "independent_sources"
+PER_SOURCE = 0.3
+
+
+def measure(candidate: Candidate, scene: Scene) -> Term | None:
+    """How many kinds of telemetry agree."""
+    mine = scene.evidence.get(candidate.service)
+    if mine is None or mine.excess <= 0:
+        return None
+    kinds = {g.episode.anomaly.signal.source for g in mine.groups.values() if g.value > FLOOR}
+    witnesses = {f"{kind}s" for kind in kinds}
+    if any(alert.service == candidate.service for alert in scene.alerts):
+        witnesses.add("alerts")
+    extra = len(witnesses) - 1
+    if extra <= 0:
+        return None
+    return Term(
+        float(len(witnesses)),
+        min(extra, 3) * PER_SOURCE,
+        lambda: f"{len(witnesses)} independent kinds of telemetry agree: {', '.join(sorted(witnesses))}",
+    )

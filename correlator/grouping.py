@@ -1,0 +1,60 @@
+"""Which evidence belongs to one incident: near in the graph, at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from correlator.topology import Topology
+
+JOIN_AT = 1.0
+"""V from which a related service joins an open incident."""
+GROWTH_MS = 180_000
+"""Without fresh evidence for this long (or two samples) an incident grows no more: later is new."""
+HOPS = 2
+"""One silent entity may lie between two that show something."""
+
+
+@dataclass(slots=True)
+class OpenIncident:
+    """What is remembered of an incident between revisions."""
+
+    id: str
+    opened_ms: int
+    onset_ms: int
+    last_growth_ms: int
+    interval_ms: int
+    services: set[str] = field(default_factory=set)
+    evidence: set[str] = field(default_factory=set)
+    supersedes: tuple[str, ...] = ()
+    revision: int = 0
+    closed_ms: int | None = None
+    published: str = ""
+    """Digest of what the last revision said, so that an equal one is not said again."""
+    top: str | None = None
+    was_candidate: bool = False
+
+    @property
+    def growth_ms(self) -> int:
+        """How long it waits for more evidence."""
+        return max(GROWTH_MS, 2 * self.interval_ms)
+
+    def grows(self, now_ms: int) -> bool:
+        """Whether evidence of now may still be part of it."""
+        return self.closed_ms is None and now_ms - self.last_growth_ms <= self.growth_ms
+
+
+def surroundings(services: Iterable[str], topology: Topology, at_ms: int, hops: int = HOPS) -> set[str]:
+    """Everything within `hops` edges of any of the services, in either direction, themselves included."""
+    reached = set(services)
+    frontier = set(reached)
+    for _ in range(hops):
+        following: set[str] = set()
+        for service in frontier:
+            for neighbour in topology.callees(service, at_ms):
+                following.add(neighbour.service)
+            for neighbour in topology.callers(service, at_ms):
+                following.add(neighbour.service)
+        frontier = following - reached
+        reached |= frontier
+    return reached

@@ -1,0 +1,105 @@
+"""The incident in words: each line a fact with numbers and units, none of them a guess."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from correlator.incident import CauseKind, EvidenceLine
+from correlator.ranking import Scored
+from correlator.scene import FLOOR, Scene
+from correlator.service_evidence import ServiceEvidence
+from detectors.anomaly import Anomaly
+
+GROUP_WORDS = {
+    "cpu": "CPU",
+    "mem": "memory",
+    "sat": "saturation",
+    "err": "errors",
+    "lat": "latency",
+    "gap": "time between caller and callee",
+    "latc": "waiting for callees",
+    "load": "load",
+    "io": "I/O",
+    "node": "its node",
+    "log": "logs",
+    "stale": "silence",
+    "other": "other signals",
+}
+
+
+def clock(ms: int) -> str:
+    """A time of day, UTC, to the second."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%H:%M:%S")
+
+
+def quantity(value: float, unit: str | None) -> str:
+    """A number with its unit, three significant digits, seconds below one as milliseconds."""
+    if unit == "s" and abs(value) < 1:
+        return f"{value * 1000:.3g} ms"
+    suffix = "" if unit in (None, "1") else f" {unit}"
+    return f"{value:.3g}{suffix}" if abs(value) < 10_000 else f"{value:,.0f}{suffix}"
+
+
+def line(anomaly: Anomaly) -> str:
+    """An anomaly in one line: what, observed against expected, since when."""
+    where = f" → {anomaly.signal.peer}" if anomaly.signal.peer else ""
+    unit = anomaly.signal.unit
+    return (
+        f"{anomaly.service}{where} {anomaly.signal.metric} {quantity(anomaly.observed, unit)} "
+        f"against {quantity(anomaly.expected, unit)} since {clock(anomaly.onset_ms)}"
+    )
+
+
+def evidence_line(anomaly: Anomaly) -> EvidenceLine:
+    """An anomaly as the incident cites it."""
+    return EvidenceLine(
+        id=anomaly.id,
+        service=anomaly.service,
+        text=line(anomaly),
+        onset_ms=anomaly.onset_ms,
+        score=round(anomaly.peak_score, 3),
+    )
+
+
+def what_is_wrong(mine: ServiceEvidence | None) -> str:
+    """The strongest groups of a service in words."""
+    if mine is None:
+        return "shows nothing itself"
+    words = []
+    for group in mine.strong_groups[:2]:
+        direction = mine.groups[group].episode.anomaly.direction
+        words.append(f"{GROUP_WORDS[group]} {'up' if direction == 'up' else 'down'}")
+    return ", ".join(words) or "barely deviates"
+
+
+def title(services: list[str], scene: Scene) -> str:
+    """What is wrong, in one line."""
+    worst = services[0]
+    text = f"{worst}: {what_is_wrong(scene.evidence.get(worst))}"
+    return text if len(services) == 1 else f"{text}; {len(services) - 1} more affected"
+
+
+def summary(scored: Scored, scene: Scene) -> str:
+    """What happened to a root, in one line."""
+    candidate = scored.candidate
+    mine = scene.evidence.get(candidate.service)
+    text = what_is_wrong(mine)
+    if mine is not None and mine.strong_groups:
+        text = line(mine.groups[mine.strong_groups[0]].episode.anomaly)
+    if candidate.change is not None:
+        change = candidate.change
+        text += f"; {change.kind.value} at {clock(change.ts_ms)}"
+    return text
+
+
+def kind_of(scored: Scored, scene: Scene) -> CauseKind:
+    """What the hypothesis blames."""
+    if any(name == "change_proximity" for name, _ in scored.terms):
+        return CauseKind.CHANGE
+    mine = scene.evidence.get(scored.candidate.service)
+    if mine is not None and mine.strong_groups[:1] == ["gap"]:
+        return CauseKind.DEPENDENCY
+    return CauseKind.SERVICE
+
+
+__all__ = ["FLOOR", "clock", "evidence_line", "kind_of", "line", "quantity", "summary", "title"]

@@ -1,0 +1,50 @@
+"""When evidence is enough to wake somebody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from correlator.service_evidence import FLOOR, NEVER_ALONE, ServiceEvidence
+
+OPEN_AT = 3.5
+"""V at which an incident opens; both development systems choose it leaving the other out."""
+ALONE = {"cpu": 6.0, "err": 6.0, "gap": 4.0, "sat": 6.0, "lat": 7.0, "log": 8.0}
+"""Weighted score at which one group corroborates itself: what the alert budget would pass alone."""
+UNCORROBORATED = 0.4
+"""What is left of V where nothing else agrees."""
+CALLER_SUFFERS = 0.5
+"""Excess in a caller's latency, errors or gap that confirms a callee's trouble."""
+RECENT_CHANGE_MS = 45 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """How close a service is to opening an incident, and why."""
+
+    service: str
+    value: float
+    corroborated: bool
+
+
+def pressure(
+    mine: ServiceEvidence, callers: list[ServiceEvidence], changed_recently: bool, quiet_mates: bool = False
+) -> Pressure:
+    """V with its corroboration: two groups agree, one is overwhelming, a caller suffers, or it was changed.
+
+    Groups that jump without harm never open alone, however high.
+    """
+    strong = mine.strong_groups
+    telling = [g for g in strong if g not in NEVER_ALONE]
+    suffering = max((caller.suffering() for caller in callers), default=0.0)
+    alone = any(mine.value(group) >= threshold for group, threshold in ALONE.items())
+    corroborated = bool(telling) and (
+        len(strong) >= 2 or alone or suffering > CALLER_SUFFERS or (changed_recently and bool(telling))
+    )
+    if not telling and suffering <= CALLER_SUFFERS:
+        return Pressure(mine.service, mine.excess * UNCORROBORATED * 0.5, False)
+    value = mine.excess * (1.0 if corroborated else UNCORROBORATED)
+    worst = max((caller.excess for caller in callers), default=0.0)
+    return Pressure(mine.service, value + 0.5 * min(worst, value), corroborated)
+
+
+__all__ = ["FLOOR", "OPEN_AT", "Pressure", "pressure"]

@@ -1,0 +1,169 @@
+"""How much speaks for each service being ill: the best of each family group, weighed by what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from correlator.evidence_window import Episode
+from detectors.anomaly import Anomaly, Family
+
+FLOOR = 1.7
+"""Evidence below it is noise: about one sample in fifty of an ordinary series passes it."""
+COUNTED_GROUPS = 3
+"""More than three groups of one service say the same thing again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a family's deviation is worth for its entity, upwards and downwards."""
+
+    group: str
+    up: float
+    down: float
+    cause_like: bool = False
+    """Saturation, own errors and own time are where trouble starts; latency is where it arrives."""
+
+
+OWN: dict[Family, Weight] = {
+    Family.CPU: Weight("cpu", 1.0, 0.3, True),
+    Family.MEMORY: Weight("mem", 1.0, 0.5, True),
+    Family.SATURATION: Weight("sat", 1.1, 0.3, True),
+    Family.ERROR: Weight("err", 1.0, 1.2),
+    Family.OWN_TIME: Weight("lat", 1.0, 0.3, True),
+    Family.GAP: Weight("gap", 0.9, 0.2),
+    Family.LATENCY: Weight("lat", 1.0, 0.4),
+    Family.CLIENT_LATENCY: Weight("latc", 0.4, 0.2),
+    Family.LOAD: Weight("load", 0.4, 0.5),
+    Family.IO: Weight("io", 0.3, 0.3),
+    Family.NODE: Weight("node", 0.15, 0.1),
+    Family.LOG: Weight("log", 0.9, 0.2, True),
+    Family.STALE: Weight("stale", 0.8, 0.8),
+    Family.OTHER: Weight("other", 0.3, 0.3),
+}
+"""For the entity that emits the signal (`facts/ranking-lessons`: measured on two systems)."""
+
+AT_CALLEE: dict[Family, Weight] = {
+    Family.GAP: Weight("gap", 1.2, 0.3, True),
+    Family.LATENCY: Weight("lat", 0.8, 0.3),
+    Family.OWN_TIME: Weight("lat", 0.8, 0.3, True),
+    Family.CLIENT_LATENCY: Weight("lat", 0.5, 0.2),
+    Family.ERROR: Weight("err", 1.0, 0.3),
+    Family.LOAD: Weight("load", 0.4, 0.5),
+    Family.SATURATION: Weight("sat", 0.7, 0.2),
+}
+"""For the callee of an edge signal: what its callers see of it."""
+
+AT_CALLER: dict[Family, Weight] = {
+    Family.GAP: Weight("gap", 0.9, 0.2),
+    Family.CLIENT_LATENCY: Weight("latc", 0.4, 0.2),
+    Family.ERROR: Weight("latc", 0.4, 0.2),
+    Family.SATURATION: Weight("sat", 0.9, 0.3, True),
+}
+"""For the caller of an edge signal; a connection pool towards a peer is the caller's own resource."""
+
+NEVER_ALONE = frozenset({"mem", "io", "node", "load", "latc", "other", "stale"})
+"""Groups that jump without harm (an hourly job, a garbage collection): they support, never open."""
+
+
+@dataclass(slots=True)
+class GroupEvidence:
+    """The strongest evidence of one group of one service."""
+
+    value: float
+    """Weighted score."""
+    cause_like: bool
+    episode: Episode
+    onset_ms: int
+
+
+@dataclass(slots=True)
+class ServiceEvidence:
+    """All that speaks for one service being ill within a span of time."""
+
+    service: str
+    groups: dict[str, GroupEvidence] = field(default_factory=dict)
+    episodes: dict[str, Episode] = field(default_factory=dict)
+    callers: set[str] = field(default_factory=set)
+    """Callers whose edge signals point here."""
+
+    def add(self, weight: Weight, score: float, episode: Episode) -> None:
+        """Count a score if it is its group's strongest."""
+        value = score * (weight.up if episode.anomaly.direction == "up" else weight.down)
+        self.episodes[episode.anomaly.id] = episode
+        held = self.groups.get(weight.group)
+        if held is None or (value, episode.anomaly.id) > (held.value, held.episode.anomaly.id):
+            self.groups[weight.group] = GroupEvidence(
+                value, weight.cause_like, episode, episode.anomaly.onset_ms
+            )
+
+    @property
+    def excess(self) -> float:
+        """V: the sum of the three largest group values above the floor."""
+        values = sorted((g.value - FLOOR for g in self.groups.values() if g.value > FLOOR), reverse=True)
+        return sum(values[:COUNTED_GROUPS])
+
+    @property
+    def cause_excess(self) -> float:
+        """The part of V that a dependency cannot explain: saturation, own time, own errors."""
+        values = sorted(
+            (g.value - FLOOR for g in self.groups.values() if g.value > FLOOR and g.cause_like), reverse=True
+        )
+        return sum(values[:COUNTED_GROUPS])
+
+    @property
+    def strong_groups(self) -> list[str]:
+        """Groups above the floor, strongest first."""
+        found = [(g.value, name) for name, g in self.groups.items() if g.value > FLOOR]
+        return [name for _, name in sorted(found, reverse=True)]
+
+    def value(self, group: str) -> float:
+        """A group's weighted score, 0 where silent."""
+        held = self.groups.get(group)
+        return held.value if held else 0.0
+
+    def suffering(self) -> float:
+        """What its users feel: the excess of latency, errors and gap."""
+        return max((self.value(g) - FLOOR for g in ("lat", "err", "gap")), default=0.0)
+
+    @property
+    def onset_ms(self) -> int | None:
+        """When the earliest of its strong groups began; None when nothing is strong."""
+        return min((g.onset_ms for g in self.groups.values() if g.value > FLOOR), default=None)
+
+
+def weigh(episodes: Iterable[Episode], from_ms: int, to_ms: int) -> dict[str, ServiceEvidence]:
+    """Sum up episodes per service, by what they said in [from_ms, to_ms].
+
+    An edge signal counts for both ends, with different meaning; so a callee without any telemetry of its
+    own is seen through its callers.
+    """
+    found: dict[str, ServiceEvidence] = {}
+
+    def of(service: str) -> ServiceEvidence:
+        held = found.get(service)
+        if held is None:
+            held = found[service] = ServiceEvidence(service)
+        return held
+
+    for episode in episodes:
+        score = episode.score_between(from_ms, to_ms)
+        if score <= 0:
+            continue
+        anomaly = episode.anomaly
+        family, peer = anomaly.signal.family, anomaly.signal.peer
+        if peer is None:
+            of(anomaly.service).add(OWN[family], score, episode)
+            continue
+        if (weight := AT_CALLEE.get(family)) is not None:
+            callee = of(peer)
+            callee.add(weight, score, episode)
+            callee.callers.add(anomaly.service)
+        if (weight := AT_CALLER.get(family)) is not None:
+            of(anomaly.service).add(weight, score, episode)
+    return found
+
+
+def source_of(anomaly: Anomaly) -> tuple[str, str]:
+    """What counts as one independent witness: two metrics of one instance are one."""
+    return anomaly.service, anomaly.signal.source

@@ -1,0 +1,114 @@
+"""The engine's state as versioned JSON: everything, and nothing that can be recomputed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from correlator.evidence import Alert, Change, EvidenceItem
+from correlator.evidence_window import Episode
+from correlator.grouping import OpenIncident
+from correlator.topology import Fact
+from detectors.anomaly import Anomaly
+
+if TYPE_CHECKING:
+    from correlator.engine import Engine, EngineConfig
+
+VERSION = 1
+_ITEM: TypeAdapter[EvidenceItem] = TypeAdapter(EvidenceItem)
+_FACT = TypeAdapter(Fact)
+_INCIDENT = TypeAdapter(OpenIncident)
+
+
+def dump(engine: Engine) -> bytes:
+    """Serialise; equal states give equal bytes."""
+    window = engine.window
+    state: dict[str, Any] = {
+        "version": VERSION,
+        "domain": engine.domain,
+        "watermark_ms": engine.watermark_ms,
+        "sources": engine._sources,
+        "arrivals": engine._arrivals,
+        "evicted_ms": engine._evicted_ms,
+        "pending": [
+            [at, key, n, _plain(item)] for at, key, n, item in sorted(engine._pending, key=lambda p: p[:3])
+        ],
+        "episodes": [
+            [_plain(e.anomaly), [list(p) for p in e.trace]]
+            for mine in window.episodes.values()
+            for e in mine.values()
+        ],
+        "live": list(engine._live),
+        "changes": [_plain(c) for mine in window.changes.values() for c in mine.values()],
+        "alerts": [_plain(a) for a in window.alerts.values()],
+        "shed": window.shed,
+        "facts": [_FACT.dump_python(f, mode="json", exclude_none=True) for f in engine.topology.facts()],
+        "incidents": [
+            _INCIDENT.dump_python(s, mode="json")
+            | {"services": sorted(s.services), "evidence": sorted(s.evidence)}
+            for s in engine.incidents.values()
+        ],
+        "past": [engine.past.named_right, engine.past.named_wrong],
+        "calibration": [engine.calibration.weights, engine.calibration.labels],
+    }
+    return json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def load(cls: type[Engine], state: bytes, config: EngineConfig | None) -> Engine:
+    """Restore.
+
+    Raises
+    ------
+    ValueError
+        Damaged bytes, or a version that this code cannot read.
+    """
+    try:
+        found = json.loads(state)
+        version = found["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"correlator state is damaged: {error}") from None
+    if version != VERSION:
+        raise ValueError(f"correlator state has version {version}, this code reads {VERSION}")
+    try:
+        return _restore(cls, found, config)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"correlator state is damaged: {error!r}") from None
+
+
+def _restore(cls: type[Engine], found: dict[str, Any], config: EngineConfig | None) -> Engine:
+    engine = cls(found["domain"], config)
+    engine.watermark_ms = found["watermark_ms"]
+    engine._sources = found["sources"]
+    engine._arrivals = found["arrivals"]
+    engine._evicted_ms = found["evicted_ms"]
+    engine._pending = [(at, key, n, _ITEM.validate_python(item)) for at, key, n, item in found["pending"]]
+    for anomaly, trace in found["episodes"]:
+        one = Anomaly.model_validate(anomaly)
+        episode = Episode(one, [(int(ts), float(score)) for ts, score in trace])
+        engine.window.episodes.setdefault(one.service, {})[one.id] = episode
+    by_id = {k: e for mine in engine.window.episodes.values() for k, e in mine.items()}
+    engine._live = {k: by_id[k] for k in found["live"] if k in by_id}
+    for change in (Change.model_validate(c) for c in found["changes"]):
+        engine.window.changes.setdefault(change.service, {})[change.id] = change
+    engine.window.alerts = {a["id"]: Alert.model_validate(a) for a in found["alerts"]}
+    engine.window.shed = found["shed"]
+    engine.topology.load_facts(_FACT.validate_python({**_OPEN, **f}) for f in found["facts"])
+    engine.incidents = {s["id"]: _INCIDENT.validate_python(s) for s in found["incidents"]}
+    engine.past.named_right, engine.past.named_wrong = found["past"]
+    engine.calibration.weights, engine.calibration.labels = found["calibration"]
+    return engine
+
+
+_OPEN: dict[str, Any] = {
+    "callee_kind": None,
+    "valid_from_ms": None,
+    "valid_to_ms": None,
+    "schedule": None,
+    "believed_to_ms": None,
+}
+
+
+def _plain(item: EvidenceItem) -> dict[str, Any]:
+    return item.model_dump(mode="json", exclude_defaults=True) | {"type": item.type}
