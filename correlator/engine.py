@@ -231,7 +231,17 @@ class Engine:
         for change in self.window.changes_between(onset_ms - KEEP_CHANGES_MS, now_ms):
             changes.setdefault(change.service, []).append(change)
         alerts = [a for a in self.window.alerts.values() if from_ms <= a.ts_ms <= now_ms]
-        return Scene(now_ms, onset_ms, interval_ms, evidence, self.topology, changes, alerts, self.past)
+        return Scene(
+            now_ms,
+            onset_ms,
+            interval_ms,
+            evidence,
+            self.topology,
+            changes,
+            alerts,
+            self.past,
+            self.window.heard,
+        )
 
     def _revise(self, state: OpenIncident, now_ms: int, quiet: bool, late: bool) -> Incident | None:
         follow_ms = max(FOLLOW_MS, state.interval_ms)

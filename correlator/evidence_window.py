@@ -59,10 +59,14 @@ class EvidenceWindow:
         self.episodes: dict[str, dict[str, Episode]] = {}
         self.changes: dict[str, dict[str, Change]] = {}
         self.alerts: dict[str, Alert] = {}
+        self.heard: set[str] = set()
+        """Services with telemetry of their own, as far as any signal of theirs ever deviated."""
         self.shed = 0
 
     def add_anomaly(self, anomaly: Anomaly) -> Episode | None:
         """Take an update; None when it was shed because its service is full of stronger ones."""
+        if anomaly.signal.peer is None:
+            self.heard.add(anomaly.service)
         mine = self.episodes.get(anomaly.service)
         if mine is None:
             if len(self.episodes) >= SERVICES:

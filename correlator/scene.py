@@ -31,6 +31,8 @@ class Scene:
     """By service, of the last 14 days and not later than now, in order of time."""
     alerts: list[Alert] = field(default_factory=list)
     past: Past = field(default_factory=Past)
+    heard: frozenset[str] | set[str] = frozenset()
+    """Services that ever deviated in a signal of their own: they have telemetry."""
     _callees: dict[str, list[Neighbour]] = field(default_factory=dict)
     _callers: dict[str, list[Neighbour]] = field(default_factory=dict)
 

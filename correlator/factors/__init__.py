@@ -8,20 +8,28 @@ from correlator.factors import (
     change,
     coverage,
     dependencies,
+    instances,
+    job,
     onset,
     past,
     severity,
+    silent,
     sources,
+    traffic,
     unexplained,
 )
 from correlator.factors.term import Candidate, Term
 
 FACTORS: tuple[ModuleType, ...] = (
     severity,
+    silent,
     dependencies,
     coverage,
     onset,
     change,
+    instances,
+    job,
+    traffic,
     sources,
     unexplained,
     past,

@@ -42,13 +42,6 @@ def weight_of(change: Change, scene: Scene) -> tuple[float, float]:
     return float(age_ms), at_once + late
 
 
-def best_of(service: str, scene: Scene) -> Change | None:
-    """The change of a service that is most likely to have done it."""
-    found = [(weight_of(c, scene)[1], c.ts_ms, c.id, c) for c in scene.changes.get(service, [])]
-    found = [f for f in found if f[0] > 0.1]
-    return max(found)[3] if found else None
-
-
 def measure(candidate: Candidate, scene: Scene) -> Term | None:
     """What the candidate's change adds, if the candidate itself is ill."""
     change = candidate.change
