@@ -80,8 +80,14 @@ class Anomaly(BaseModel):
     onset_uncertainty_ms: int = Field(0, ge=0, description="Half-width of the onset's interval.")
     ts_ms: int = Field(description="Event time of the newest sample in this update.")
     interval_ms: int = Field(gt=0, description="The series' sampling interval: how long this update speaks.")
-    direction: Literal["up", "down"]
-    score: float = Field(ge=0, description="-log10 tail probability, sustained over the newest samples.")
+    direction: Literal["up", "down"] = Field(
+        description="Of the family's quantity. A success rate is an inverted error: `up` means more failures."
+    )
+    score: float = Field(
+        ge=0,
+        description="-log10 tail probability, sustained over the newest samples: before any "
+        "family weight; 0 … 14.5. Published from 1.3 on.",
+    )
     peak_score: float = Field(ge=0, description="Largest score of the episode so far.")
     observed: float
     expected: float

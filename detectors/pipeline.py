@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from detectors.anomaly import Anomaly
-from detectors.telemetry import Catalog, LogBatch, SampleBatch
+from detectors.bank import Pools, judge, refresh
+from detectors.episode import CLOSE, SILENT
+from detectors.grid import SLOT_MS, tick_of
+from detectors.hold import Hold
+from detectors.publish import Publisher
+from detectors.roster import Roster
+from detectors.rows import Rows
+from detectors.state import pack, unpack
+from detectors.telemetry import Catalog, Kind, LogBatch, SampleBatch, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,10 @@ class Tick:
     edges: tuple[EdgeSeen, ...]
 
 
+EDGE_EVERY_MS = 300_000
+"""How often an edge that goes on carrying samples is reported again."""
+
+
 class Detector:
     """Feeds on telemetry in any batching, speaks in ticks; the same telemetry gives the same ticks.
 
@@ -48,22 +64,126 @@ class Detector:
         self.domain = domain
         self.config = config or DetectorConfig()
         self.catalog = Catalog()
+        self.late = 0
+        """Samples and lines that came after their tick was closed."""
+        self.closed_ms: int | None = None
+        """End of the newest closed tick."""
+        self._hold = Hold()
+        self._roster = Roster(self.config.max_series)
+        self._publisher = Publisher(domain, self._roster)
+        self._edges: dict[tuple[str, str], int] = {}
+        self._minute = -1
+
+    @property
+    def evicted(self) -> int:
+        """Series that were forgotten to make room, idlest first."""
+        return self._roster.evicted
 
     def observe(self, samples: SampleBatch) -> None:
         """Take samples; those of ticks already closed are counted in `late` and otherwise ignored."""
-        raise NotImplementedError
+        self.late += self._hold.put(samples, self.closed_ms)
 
     def observe_logs(self, lines: LogBatch) -> None:
         """Take log lines; they become template, novelty and severity series of the same bank."""
-        raise NotImplementedError
+        # Filled in by detectors.logs; until then lines carry no evidence.
 
     def advance(self, watermark_ms: int) -> list[Tick]:
         """Close every tick that ends at or before the watermark; silent ticks are left out."""
-        raise NotImplementedError
+        width = self.config.tick_ms
+        last = watermark_ms // width * width
+        if self.closed_ms is not None and last <= self.closed_ms:
+            return []
+        due = self._hold.release(last)
+        ends = tick_of(due.ts_ms, width)
+        order = np.argsort(ends, kind="stable")
+        ends = ends[order]
+        said: list[Tick] = []
+        begins = [k for k in range(len(ends)) if k == 0 or ends[k] != ends[k - 1]]
+        for start, stop in zip(begins, [*begins[1:], len(ends)], strict=True):
+            end = int(ends[start])
+            said += self._silent_ticks(end - width)
+            chosen = order[start:stop]
+            batch = SampleBatch(due.ts_ms[chosen], due.series[chosen], due.value[chosen])
+            said += self._close(end, batch)
+        said += self._silent_ticks(last)
+        self.closed_ms = last
+        return said
+
+    def _silent_ticks(self, upto_ms: int) -> list[Tick]:
+        """Close ticks without samples: only an episode that has fallen silent can speak in them."""
+        said: list[Tick] = []
+        while self._publisher.open and self.closed_ms is not None and self.closed_ms < upto_ms:
+            self.closed_ms += self.config.tick_ms
+            said += self._tick(self.closed_ms, self._publisher.fall_silent(self.closed_ms), ())
+        self.closed_ms = upto_ms
+        return said
+
+    def _close(self, end: int, batch: SampleBatch) -> list[Tick]:
+        roster = self._roster
+        minute = (end - self.config.tick_ms) // SLOT_MS
+        if minute > self._minute:
+            refresh(roster.rows, roster.pools, roster.used, end - self.config.tick_ms)
+            self._minute = minute
+        present = np.unique(batch.series)
+        identities = [self.catalog[int(number)] for number in present]
+        self._publisher.forget(roster.admit([each for each in identities if roster.row(each) < 0]))
+        row_of = np.array([roster.row(each) for each in identities], dtype=np.int32)
+        row = row_of[np.searchsorted(present, batch.series)]
+        # Load first: the volume of an interval must be known before its latencies are judged.
+        order = np.lexsort((batch.value, row, 1 - roster.is_load[row], batch.ts_ms))
+        row, ts_ms = np.ascontiguousarray(row[order]), np.ascontiguousarray(batch.ts_ms[order])
+        judged = judge(roster.rows, roster.pools, row, ts_ms, np.ascontiguousarray(batch.value[order]))
+        newest: dict[str, Anomaly] = {}
+        for i in np.flatnonzero(judged.action != SILENT):
+            anomaly = self._publisher.speak(
+                int(row[i]),
+                int(ts_ms[i]),
+                float(judged.lasting[i]),
+                float(judged.value[i]),
+                float(judged.expected[i]),
+                float(judged.scale[i]),
+                close=bool(judged.action[i] == CLOSE),
+            )
+            if anomaly is not None:
+                newest[anomaly.id] = anomaly
+        self.closed_ms = end
+        spoken = [*newest.values(), *self._publisher.fall_silent(end)]
+        return self._tick(end, spoken, self._edges_seen(identities, end))
+
+    def _edges_seen(self, identities: list[Series], end: int) -> tuple[EdgeSeen, ...]:
+        seen = sorted({(each.service, each.peer) for each in identities if each.peer is not None})
+        due = [edge for edge in seen if end - self._edges.get(edge, -EDGE_EVERY_MS) >= EDGE_EVERY_MS]
+        self._edges.update(dict.fromkeys(due, end))
+        return tuple(EdgeSeen(caller, callee, end) for caller, callee in due)
+
+    @staticmethod
+    def _tick(end: int, anomalies: list[Anomaly], edges: tuple[EdgeSeen, ...]) -> list[Tick]:
+        if not anomalies and not edges:
+            return []
+        return [Tick(end, tuple(sorted(anomalies, key=lambda each: (each.ts_ms, each.id))), edges)]
 
     def dump(self) -> bytes:
         """Serialise the whole state, versioned; `load(dump())` continues as if never stopped."""
-        raise NotImplementedError
+        roster = self._roster
+        header = {
+            "domain": self.domain,
+            "config": asdict(self.config),
+            "late": self.late,
+            "evicted": roster.evicted,
+            "closed_ms": self.closed_ms,
+            "minute": self._minute,
+            "catalog": [list(self.catalog[k]) for k in range(len(self.catalog))],
+            "rows": [None if each is None else list(each) for each in roster.series],
+            "pools": [list(key) for key in roster.pool_keys],
+            "free": roster.free,
+            "edges": [[caller, callee, ts] for (caller, callee), ts in self._edges.items()],
+            "open": [[row, each.model_dump(mode="json")] for row, each in self._publisher.open.items()],
+        }
+        held = self._hold.everything()
+        arrays = {f"rows.{name}": array[: roster.used] for name, array in roster.rows._asdict().items()}
+        arrays |= {f"pools.{name}": array for name, array in roster.pools._asdict().items()}
+        arrays |= {"held.ts_ms": held.ts_ms, "held.series": held.series, "held.value": held.value}
+        return pack(header, arrays)
 
     @classmethod
     def load(cls, state: bytes, config: DetectorConfig | None = None) -> Detector:
@@ -74,4 +194,34 @@ class Detector:
         ValueError
             The bytes are damaged or of a version that this code cannot read.
         """
-        raise NotImplementedError
+        header, arrays = unpack(state)
+        try:
+            detector = cls(header["domain"], config or DetectorConfig(**header["config"]))
+            detector._restore(header, arrays)
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"detector state does not fit this code: {error!r}") from None
+        return detector
+
+    def _restore(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        self.late, self.closed_ms, self._minute = header["late"], header["closed_ms"], header["minute"]
+        for each in header["catalog"]:
+            self.catalog.intern(_series(each))
+        roster = self._roster
+        roster.restore(
+            [None if each is None else _series(each) for each in header["rows"]],
+            header["pools"],
+            header["free"],
+        )
+        roster.evicted = header["evicted"]
+        for name in Rows._fields:
+            getattr(roster.rows, name)[: roster.used] = arrays[f"rows.{name}"]
+        roster.pools = Pools(**{name: arrays[f"pools.{name}"] for name in Pools._fields})
+        self._edges = {(caller, callee): ts for caller, callee, ts in header["edges"]}
+        self._publisher.open = {row: Anomaly.model_validate(each) for row, each in header["open"]}
+        held = SampleBatch(arrays["held.ts_ms"], arrays["held.series"], arrays["held.value"])
+        self._hold.put(held, None)
+
+
+def _series(parts: list[Any]) -> Series:
+    series = Series(*parts)
+    return series._replace(kind=Kind(series.kind))

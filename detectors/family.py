@@ -1,0 +1,255 @@
+"""What a metric means, from its name, unit, kind and labels: never from the name of a service.
+
+The vocabulary is that of OpenTelemetry's semantic conventions, Prometheus exporters (cAdvisor,
+kube-state-metrics, Istio) and the short names of benchmarks (`cpu`, `latency-50`, `workload`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+
+from detectors.anomaly import Family
+from detectors.telemetry import Kind, Series
+
+
+class Shape(IntEnum):
+    """How a value becomes a quantity whose ordinary spread does not depend on its level."""
+
+    LINEAR = 0
+    LOG = 1
+    """log(x + offset): what varies in proportion (latency, load, bytes)."""
+    COUNT = 2
+    """2·sqrt(x + 3/8), Anscombe: a Poisson count gets standard deviation 1 whatever its mean."""
+    ASINH = 3
+    """asinh(x): signed, proportional when large; for what nothing is known about."""
+
+
+class Volume(IntEnum):
+    """How the number of requests behind a value enters its spread."""
+
+    NONE = 0
+    QUANTILE = 1
+    """A quantile of few requests scatters: scale · sqrt(1 + 5/n)."""
+    PERCENT = 2
+    """A share of n requests: binomial spread as a floor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A metric's family and the mathematics that follow from it."""
+
+    family: Family
+    shape: Shape
+    offset: float = 0.0
+    floor: float = 0.0
+    """Smallest scale, in the shape's own unit."""
+    relative_floor: float = 0.05
+    """Smallest scale as a share of the median: 5 % of the level is never news (lessons, step 2)."""
+    inverted: bool = False
+    """A share of success: stored as `top - x`, so that up is always worse."""
+    top: float = 100.0
+    volume: Volume = Volume.NONE
+    load_is_rate: bool = False
+    """LOAD only: requests a second (True) or requests in the interval (False)."""
+    load_rank: int = 9
+    """LOAD only: how well it counts the requests a service serves; the lowest speaks for it."""
+
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SPLIT = re.compile(r"[^a-z0-9]+")
+
+
+def tokens(name: str) -> tuple[str, ...]:
+    """Split a metric name into lower-case words.
+
+    Examples
+    --------
+    >>> tokens("http.server.request.duration"), tokens("PodSuccessRate(%)"), tokens("latency-50")
+    (('http', 'server', 'request', 'duration'), ('pod', 'success', 'rate'), ('latency', '50'))
+    """
+    return tuple(part for part in _SPLIT.split(_CAMEL.sub("_", name).lower()) if part)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_SUCCESS = _words("success successes successful availability available apdex ok healthy")
+_ERROR = _words(
+    "error errors err errs fail fails failed failure failures fault faults exception exceptions "
+    "5xx 4xx rejected rejections restart restarts restarted oom oomkilled crash crashes crashloop "
+    "timeout timeouts retry retries dropped drops drop panic panics unhealthy aborted aborts deadlock "
+    "deadlocks refused denied unavailable"
+)
+_SATURATION = _words(
+    "pool queue queued queues pending backlog lag throttled throttling throttle saturation connections "
+    "connection threads thread goroutines fds fd descriptors inflight waiting waiters blocked blocking "
+    "utilization utilisation evicted evictions eviction filesystem volume quota limit inodes semaphore "
+    "locks lock depth load1 load5 load15 pressure socket sockets active"
+)
+_CPU = _words("cpu cpus core cores millicores")
+_MEMORY = _words("mem memory rss heap swap gc pgfault pgmajfault workingset")
+_LATENCY = _words(
+    "latency latencies duration durations rt rtt elapsed ttfb responsetime processingtime delay "
+    "p50 p75 p90 p95 p99 p999"
+)
+_TIME_OF = _words("response request processing service roundtrip wait query operation rpc call")
+_LOAD = _words(
+    "request requests req reqs call calls workload workloads ops operations operation throughput rps qps "
+    "tps hits messages message invocations traffic sessions session users queries commands transactions "
+    "consumed published orders"
+)
+_IO = _words(
+    "network net bytes byte disk diskio io iops read reads write writes receive received transmit "
+    "transmitted packets packet syscall syscalls fs rx tx bandwidth storage"
+)
+_NODE = _words("node host machine vm hypervisor system")
+_CLIENT = _words("client upstream outbound outgoing egress downstream callee db redis sql cache producer")
+_SHARE = _words("rate ratio pct percent percentage share fraction")
+_PERCENT_UNITS = frozenset({"%", "percent", "pct"})
+_SECONDS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "second": 1.0, "ms": 1e3, "milliseconds": 1e3}
+_SECONDS |= {"millis": 1e3, "us": 1e6, "µs": 1e6, "microseconds": 1e6, "ns": 1e9, "nanoseconds": 1e9}
+_RATE = _words("rate rps qps tps ops per second workload throughput persecond")
+_FAILED_LABEL = re.compile(
+    r"(?:^|,)(?:[\w.]*(?:code|status|status_class|outcome|result)=(?:5\d\d|5xx|error|fail\w*|unavailable)"
+    r"|[\w.]*error[\w.]*=(?!false|none|,|$))",
+    re.IGNORECASE,
+)
+
+FLOOR_LOG = 0.1
+"""A tenth in logarithms, 10 % of the level: below that, latency and load always move (lessons, step 2)."""
+FLOOR_COUNT = 1.35
+"""Interquartile range of a Poisson count after Anscombe's transform, 1.349 · 1."""
+LATENCY_OFFSET_S = 0.002
+"""Two milliseconds: what scheduling alone adds, so that 0.2 ms → 0.6 ms is not a tripling."""
+BYTES_OFFSET = 100.0
+
+
+def classify(series: Series) -> Meaning:
+    """Tell what a series measures; a name that says nothing is `OTHER`, never an error."""
+    words = tokens(series.metric)
+    have = frozenset(words)
+    unit = (series.unit or "").strip()
+    if series.peer is not None:
+        return _edge(series, have, unit)
+    if words and words[0] in _NODE and len(words) > 1:
+        inner = _entity(series, have - {words[0]}, unit)
+        return _replace(inner, Family.NODE)
+    return _entity(series, have, unit)
+
+
+def _replace(meaning: Meaning, family: Family) -> Meaning:
+    return Meaning(
+        family,
+        meaning.shape,
+        meaning.offset,
+        meaning.floor,
+        meaning.relative_floor,
+        meaning.inverted,
+        meaning.top,
+        Volume.NONE,
+    )
+
+
+def _edge(series: Series, have: frozenset[str], unit: str) -> Meaning:
+    if have & _ERROR or have & _SUCCESS or _FAILED_LABEL.search(series.labels):
+        return _errors(have, unit, series)
+    if "gap" in have:
+        return _latency(Family.GAP, have, unit)
+    if "server" in have and (have & _LATENCY or unit in _SECONDS):
+        return _latency(Family.LATENCY, have, unit)
+    if "client" in have or have & _LATENCY:
+        return _latency(Family.CLIENT_LATENCY, have, unit)
+    if have & _LOAD or "count" in have:
+        return _load(have, unit, series)
+    return _entity(series, have, unit)
+
+
+def _entity(series: Series, have: frozenset[str], unit: str) -> Meaning:
+    timed = bool(have & _LATENCY) or ("time" in have and bool(have & _TIME_OF))
+    failing = have & (_SUCCESS | _ERROR) or _FAILED_LABEL.search(series.labels)
+    if failing and not timed:
+        return _errors(have, unit, series)
+    if have & _CPU and not have & {"throttled", "throttling", "throttle", "pressure"}:
+        return _linear(Family.CPU, unit)
+    if have & _MEMORY:
+        if timed or "gc" in have:
+            return _latency(Family.MEMORY, have, unit)
+        return _linear(Family.MEMORY, unit)
+    if timed and "count" not in have and "sum" not in have:
+        waits = have & {"wait", "acquire", "pool", "lock", "queue", "throttled", "throttling", "lag"}
+        if waits:
+            return _latency(Family.SATURATION, have, unit)
+        if "own" in have or "self" in have:
+            return _latency(Family.OWN_TIME, have, unit)
+        outward = have & _CLIENT and "server" not in have
+        outward = outward or "reporter=source" in series.labels
+        return _latency(Family.CLIENT_LATENCY if outward else Family.LATENCY, have, unit)
+    if have & _SATURATION and not have & {"ops", "workload"}:
+        if unit in _PERCENT_UNITS or unit == "1" or have & (_SHARE | {"utilization", "utilisation"}):
+            share = 100.0 if unit in _PERCENT_UNITS else 1.0
+            return Meaning(Family.SATURATION, Shape.LINEAR, floor=0.02 * share)
+        if unit.lower() in {"by", "bytes", "kib", "mib", "gib"}:
+            return Meaning(Family.SATURATION, Shape.LOG, offset=BYTES_OFFSET, floor=FLOOR_LOG)
+        return Meaning(Family.SATURATION, Shape.COUNT, offset=0.375, floor=FLOOR_COUNT)
+    if have & _IO and not (have & _LOAD and not have & {"ops", "operations", "operation", "request"}):
+        return Meaning(Family.IO, Shape.LOG, offset=BYTES_OFFSET, floor=FLOOR_LOG, relative_floor=0.0)
+    if have & _LOAD or (timed and "count" in have):
+        return _load(have, unit, series)
+    if have & _IO:
+        return Meaning(Family.IO, Shape.LOG, offset=BYTES_OFFSET, floor=FLOOR_LOG, relative_floor=0.0)
+    return Meaning(Family.OTHER, Shape.ASINH, floor=FLOOR_LOG)
+
+
+def _latency(family: Family, have: frozenset[str], unit: str) -> Meaning:
+    hint = next((_SECONDS[word] for word in have if word in _SECONDS and word != "s"), 1.0)
+    per_second = _SECONDS.get(unit.lower(), hint)
+    return Meaning(
+        family,
+        Shape.LOG,
+        offset=LATENCY_OFFSET_S * per_second,
+        floor=FLOOR_LOG,
+        relative_floor=0.0,
+        volume=Volume.QUANTILE,
+    )
+
+
+def _errors(have: frozenset[str], unit: str, series: Series) -> Meaning:
+    share = unit in _PERCENT_UNITS or bool(have & _SHARE) or (unit == "1" and series.kind is Kind.GAUGE)
+    share = share or bool(have & _SUCCESS and not have & {"count", "total"} and series.kind is Kind.GAUGE)
+    if share and series.kind is Kind.GAUGE:
+        percent = unit in _PERCENT_UNITS or bool(have & {"pct", "percent", "percentage"}) or unit == ""
+        top = 100.0 if percent else 1.0
+        # One point: below it a share of success always flickers (lessons, step 2).
+        return Meaning(
+            Family.ERROR,
+            Shape.LINEAR,
+            floor=0.01 * top,
+            inverted=bool(have & _SUCCESS) and not have & _ERROR,
+            top=top,
+            volume=Volume.PERCENT,
+        )
+    if have & _SUCCESS and not have & _ERROR:
+        return _load(have, unit, series)
+    return Meaning(Family.ERROR, Shape.COUNT, offset=0.375, floor=FLOOR_COUNT)
+
+
+def _linear(family: Family, unit: str) -> Meaning:
+    return Meaning(family, Shape.LINEAR)
+
+
+def _load(have: frozenset[str], unit: str, series: Series) -> Meaning:
+    rate = series.kind is Kind.COUNTER or "/s" in unit or (series.kind is Kind.GAUGE and bool(have & _RATE))
+    outward = bool(have & _CLIENT)
+    direct = bool(have & {"request", "requests", "workload", "calls", "invocations", "rps", "qps"})
+    return Meaning(
+        Family.LOAD,
+        Shape.LOG,
+        offset=1.0,
+        floor=FLOOR_LOG,
+        relative_floor=0.0,
+        load_is_rate=rate,
+        load_rank=(5 if outward else 0) + (0 if direct else 2) + (1 if series.labels else 0),
+    )

@@ -1,0 +1,190 @@
+"""Which row serves which series, who its siblings are, and whose requests stand behind its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from detectors.anomaly import Family
+from detectors.bank import Pools, allocate_pools
+from detectors.family import Meaning, Volume, classify
+from detectors.rows import NEVER, Rows, allocate, grown, inherit, reset
+from detectors.telemetry import Kind, Series
+
+_KIND = {Kind.GAUGE: 0, Kind.COUNTER: 1, Kind.DELTA: 2}
+_LIVE_INTERVALS = 5
+_EVICT_SHARE = 16
+"""A sixteenth of the rows is freed at once, so that the search for the idlest is rare."""
+
+
+def order_key(series: Series) -> tuple[str, ...]:
+    """Order series by what they are, not by when they were first seen."""
+    return tuple("" if part is None else str(part) for part in series)
+
+
+def group_of(series: Series) -> Series:
+    """Return the identity above the instance: what survives a rollout."""
+    return series._replace(instance=None, version=None)
+
+
+class Roster:
+    """Assigns rows to series in a canonical order and keeps the relations between them."""
+
+    def __init__(self, max_series: int) -> None:
+        self.max_series = max_series
+        self.rows: Rows = allocate(256)
+        self.pools: Pools = allocate_pools(64)
+        self.used = 0
+        self.evicted = 0
+        self.series: list[Series | None] = []
+        self.meaning: list[Meaning | None] = []
+        self._row: dict[Series, int] = {}
+        self.free: list[int] = []
+        self._pool: dict[tuple[str, ...], int] = {}
+        self._group: dict[Series, list[int]] = {}
+        self._loads: dict[tuple[str, str | None], list[int]] = {}
+        self._thirsty: dict[tuple[str, str | None], list[int]] = {}
+        self.is_load = np.zeros(256, np.int8)
+
+    def row(self, series: Series) -> int:
+        """Return the row of a series, or -1."""
+        return self._row.get(series, -1)
+
+    def admit(self, newcomers: Iterable[Series]) -> list[int]:
+        """Give rows to series seen for the first time; return rows that were evicted to make room.
+
+        A new instance inherits the baseline of the youngest living sibling of the same service and metric,
+        so that a rollout does not blind the detector for an hour.
+        """
+        evicted: list[int] = []
+        for series in sorted(newcomers, key=order_key):
+            if self.used - len(self.free) >= self.max_series:
+                evicted += self._evict()
+            row = self._next_row()
+            self._enter(series, row)
+            elder = self._elder(series, row)
+            if elder >= 0:
+                inherit(self.rows, row, elder)
+        return evicted
+
+    @property
+    def pool_keys(self) -> list[tuple[str, ...]]:
+        """What the pools are, in the order of their numbers."""
+        return list(self._pool)
+
+    def restore(self, series: list[Series | None], pools: list[list[str]], free: list[int]) -> None:
+        """Rebuild the relations of rows whose arrays are about to be loaded."""
+        self._pool = {tuple(key): number for number, key in enumerate(pools)}
+        for each in series:
+            row = self._next_row()
+            if each is not None:
+                self._enter(each, row)
+        self.free = list(free)
+
+    def instances(self, series: Series, now: int) -> int:
+        """Count the living instances of a series' service and metric, itself included."""
+        rows = self._group.get(group_of(series), [])
+        return max(1, sum(self._lives(row, now) for row in rows))
+
+    def _lives(self, row: int, now: int) -> bool:
+        interval = max(int(self.rows.interval[row]), 1000)
+        return now - int(self.rows.last_ts[row]) <= _LIVE_INTERVALS * interval
+
+    def _next_row(self) -> int:
+        if self.free:
+            return self.free.pop()
+        row = self.used
+        if row >= len(self.rows.shape):
+            self.rows = grown(self.rows, 2 * row)
+            self.is_load = np.concatenate([self.is_load, np.zeros(row, np.int8)])
+        self.used += 1
+        self.series.append(None)
+        self.meaning.append(None)
+        return row
+
+    def _enter(self, series: Series, row: int) -> None:
+        meaning = classify(series)
+        rows = self.rows
+        rows.shape[row] = meaning.shape
+        rows.kind[row] = _KIND[series.kind]
+        rows.inverted[row] = meaning.inverted
+        rows.volume[row] = meaning.volume
+        rows.load_is_rate[row] = meaning.load_is_rate
+        rows.offset[row] = meaning.offset
+        rows.top[row] = meaning.top
+        rows.floor[row] = meaning.floor
+        rows.relative_floor[row] = meaning.relative_floor
+        rows.pool[row] = self._pool_of(series)
+        self.series[row] = series
+        self.meaning[row] = meaning
+        self._row[series] = row
+        self._group.setdefault(group_of(series), []).append(row)
+        place = (series.service, series.peer)
+        self.is_load[row] = meaning.family is Family.LOAD
+        if meaning.family is Family.LOAD:
+            self._loads.setdefault(place, []).append(row)
+            for thirsty in self._thirsty.get(place, ()):
+                self._link(thirsty)
+        if meaning.volume is not Volume.NONE:
+            self._thirsty.setdefault(place, []).append(row)
+            self._link(row)
+
+    def _pool_of(self, series: Series) -> int:
+        key = (series.metric, series.unit or "", series.kind, series.labels, str(series.peer is not None))
+        number = self._pool.setdefault(key, len(self._pool))
+        if number >= len(self.pools.scale):
+            larger = allocate_pools(2 * number)
+            for old, new in zip(self.pools, larger, strict=True):
+                new[: len(old)] = old
+            self.pools = larger
+        return number
+
+    def _elder(self, series: Series, row: int) -> int:
+        rows = self.rows
+        siblings = [other for other in self._group[group_of(series)] if other != row and rows.filled[other]]
+        return max(siblings, key=lambda other: (int(rows.last_ts[other]), -other), default=-1)
+
+    def _link(self, row: int) -> None:
+        """Point a row at the series that counts the requests behind it, the same instance's if it can."""
+        series = self.series[row]
+        if series is None:
+            return
+
+        def distance(load: int) -> tuple[int, int, int]:
+            other, meaning = self.series[load], self.meaning[load]
+            if other is None or meaning is None:
+                return 9, 9, load
+            near = 0 if other.instance == series.instance else 1 if other.instance is None else 2
+            return near, meaning.load_rank, load
+
+        loads = self._loads.get((series.service, series.peer), [])
+        self.rows.load_row[row] = min(loads, key=distance, default=-1)
+
+    def _evict(self) -> list[int]:
+        living = np.array([row for row in range(self.used) if self.series[row] is not None])
+        count = max(1, self.max_series // _EVICT_SHARE)
+        idlest = living[np.lexsort((living, self.rows.last_ts[living]))][:count]
+        for row in map(int, idlest):
+            series = self.series[row]
+            if series is None:
+                continue
+            del self._row[series]
+            self._group[group_of(series)].remove(row)
+            place = (series.service, series.peer)
+            for relation in (self._loads, self._thirsty):
+                if row in relation.get(place, ()):
+                    relation[place].remove(row)
+            self.series[row] = self.meaning[row] = None
+            self.is_load[row] = 0
+            reset(self.rows, row)
+            self.free.append(row)
+            for thirsty in self._thirsty.get(place, ()):
+                self._link(thirsty)
+        self.evicted += len(idlest)
+        return [int(row) for row in idlest]
+
+    def silent_for(self, row: int, now: int) -> float:
+        """Return the number of intervals since the row's last sample."""
+        last = int(self.rows.last_ts[row])
+        return float("inf") if last == NEVER else (now - last) / max(int(self.rows.interval[row]), 1000)
