@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-COLUMNS = (
-    "faults",
-    "detected",
-    "AC@1 (95 %)",
-    "AC@3",
-    "Avg@5",
-    "final",
-    "told 1/3/avg5",
+FOUND = ("faults", "detected", "AC@1 (95 %)", "AC@3", "Avg@5", "final", "told AC@1", "AC@3", "Avg@5", "delay")
+TRUST = (
+    "opened",
+    "right",
     "false",
     "hours",
-    "an hour (95 %)",
-    "right",
+    "false/h (95 %)",
     "extra",
-    "delay",
-    "abst.",
-    "sure: prec/cov",
-    "Brier skill",
     "ignored",
+    "abst.",
+    "sure",
+    "of",
+    "Brier sk.",
     "cand.",
 )
 LEGEND = (
     "detected: an incident opened within 5 min of the start (2 intervals, if longer) · AC@k: root among the "
     "first k, 5 min after opening; undetected and abstained are misses · final: AC@1 of the last ranking · "
-    "told: the start is given · false: opened while no fault lasts and none just ended · right: right first "
-    "names among opened · extra: further incidents a fault · sure: confidence ≥ .8"
+    "told: the start is given · right: right first names among opened · false: opened while no fault lasts "
+    "and none just ended · extra: further incidents a fault · ignored: opened where labels are incomplete, "
+    "neither right nor false · sure: right at confidence ≥ .8, and of what share of the opened"
 )
 
 
 def tables(result: Mapping[str, Any]) -> RenderableType:
     """Everything that `eval` prints without `--json`."""
-    parts: list[RenderableType] = [_figures(result), Text(LEGEND, style="dim"), Text(), _baselines(result)]
+    parts: list[RenderableType] = [
+        _found(result),
+        Text(),
+        _trust(result),
+        Text(LEGEND, style="dim"),
+        Text(),
+        _baselines(result),
+    ]
     if "ablation" in result:
         parts += [Text(), _ablation(result["ablation"])]
     return Group(*parts)
@@ -54,13 +58,12 @@ def _rows(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], str]]
     return rows
 
 
-def _figures(result: Mapping[str, Any]) -> Table:
-    table = Table(title=f"headwater eval, {result['total']['wall_s']:.1f} s", title_justify="left")
-    table.add_column("recording", no_wrap=True)
-    for column in COLUMNS:
-        table.add_column(column, justify="right")
+def _found(result: Mapping[str, Any]) -> Table:
+    """Whether faults are seen and their roots named."""
+    title = f"faults and their roots ({result['total']['wall_s']:.1f} s)"
+    table = _table(title, FOUND)
     for name, f, style in _rows(result):
-        told, sure = f["told"], f["confident"]
+        told = f["told"]
         table.add_row(
             name,
             str(f["faults"]),
@@ -69,32 +72,54 @@ def _figures(result: Mapping[str, Any]) -> Table:
             _share(f["ac3"]),
             _share(f["avg5"]),
             _share(f["final"]["ac1"]),
-            "/".join(_share(told[key]) for key in ("ac1", "ac3", "avg5")),
+            _share(told["ac1"]),
+            _share(told["ac3"]),
+            _share(told["avg5"]),
+            "–" if f["median_delay_s"] is None else f"{f['median_delay_s']:.0f} s",
+            style=style,
+        )
+    return table
+
+
+def _trust(result: Mapping[str, Any]) -> Table:
+    """Whether what is said can be believed."""
+    table = _table("incidents and their trust", TRUST)
+    for name, f, style in _rows(result):
+        sure = f["confident"]
+        table.add_row(
+            name,
+            str(f["opened"]),
+            _share(f["right_among_opened"]),
             str(f["false_incidents"]),
             f"{f['fault_free_hours']:.1f}",
             f"{_share(f['false_incidents_per_hour'])} {_pair(f['false_incidents_per_hour_95'])}".strip(),
-            _share(f["right_among_opened"]),
             _share(f["unmatched_per_fault"]),
-            "–" if f["median_delay_s"] is None else f"{f['median_delay_s']:.0f} s",
-            str(f["abstained"]),
-            f"{_share(sure['precision'])}/{_share(sure['coverage'])}",
-            "–" if f["brier_skill"] is None else f"{f['brier_skill']:+.2f}",
             str(f["opened_in_ignored"]),
+            str(f["abstained"]),
+            _share(sure["precision"]),
+            _share(sure["coverage"]),
+            "–" if f["brier_skill"] is None else f"{f['brier_skill']:+.2f}",
             str(f["candidates"]),
             style=style,
         )
     return table
 
 
+def _table(title: str, columns: Sequence[str], first: str = "recording") -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
 def _baselines(result: Mapping[str, Any]) -> Table:
     """Simple rules on the same anomalies, beside headwater: AC@1 and Avg@5, blind and told."""
     names = list(result["total"]["baselines"])
-    table = Table(
-        title="the same anomalies, ranked by simple rules: AC@1 blind · told AC@1", title_justify="left"
+    table = _table(
+        "the same anomalies, ranked by simple rules: AC@1 blind · told",
+        ["headwater", *(name.replace("_", " ") for name in names)],
     )
-    table.add_column("recording", no_wrap=True)
-    for column in ("headwater", *names):
-        table.add_column(column.replace("_", " "), justify="right")
     for name, f, style in _rows(result):
         if f["faults"]:
             rules = (f, *(f["baselines"][rule] for rule in names))
@@ -105,12 +130,8 @@ def _baselines(result: Mapping[str, Any]) -> Table:
 
 
 def _ablation(ablation: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
-    table = Table(
-        title="one factor left out: detected, AC@1, told AC@1, false incidents", title_justify="left"
-    )
-    table.add_column("factors", no_wrap=True)
-    for system in ablation["full"]:
-        table.add_column(system, justify="right")
+    title = "one factor left out: detected · AC@1 · told AC@1 · false incidents"
+    table = _table(title, list(ablation["full"]), first="factors")
     for name, groups in ablation.items():
         table.add_row(
             name,
