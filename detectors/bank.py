@@ -24,7 +24,7 @@ from detectors.grid import (
 )
 from detectors.persistence import sustained
 from detectors.residual import MIN_SLOTS, remember, scale_of, shaped
-from detectors.rows import NEVER, OWN, TRAIL, Rows
+from detectors.rows import NEVER, OWN, TRAIL, Row, Rows
 from detectors.tail import LEVELS, learn_burst, learn_own, level_of, pool_tail, rarity
 
 LIVE_SLOTS = 10
@@ -91,130 +91,130 @@ def judge(
 
 @compiled
 def _judge(
-    rows: Rows, pools: Pools, row: np.ndarray, ts_ms: np.ndarray, value: np.ndarray, out: Judged
+    rows: Rows, pools: Pools, number: np.ndarray, ts_ms: np.ndarray, value: np.ndarray, out: Judged
 ) -> None:
-    for i in range(len(row)):
-        r = row[i]
+    for i in range(len(number)):
+        row = rows[number[i]]
         now = ts_ms[i]
         x = value[i]
-        if not np.isfinite(x) or now <= rows.last_ts[r]:
+        if not np.isfinite(x) or now <= row.last_ts:
             continue
-        last = rows.last_ts[r]
+        last = row.last_ts
         gap = now - last
-        if rows.kind[r] == 1:
-            before = rows.last_raw[r]
-            rows.last_raw[r] = x
+        if row.kind == 1:
+            before = row.last_raw
+            row.last_raw = x
             if before != before or x < before:
                 # First sample or a reset: no increase is known. The time base starts anew.
-                rows.last_ts[r] = now
+                row.last_ts = now
                 continue
             x = (x - before) / gap * 1000.0
         if last != NEVER:
-            _learn_interval(rows, r, gap)
-        rows.last_ts[r] = now
-        if rows.inverted[r]:
-            x = rows.top[r] - x
-        rows.last_value[r] = x
-        y = shaped(rows.shape[r], rows.offset[r], x)
-        interval = rows.interval[r]
+            _learn_interval(row, gap)
+        row.last_ts = now
+        if row.inverted:
+            x = row.top - x
+        row.last_value = x
+        y = shaped(row.shape, row.offset, x)
+        interval = row.interval
         slot_ms = max(interval, SLOT_MS)
         fine = 0 < interval < STEP_MS
         if fine:
-            y = _smooth(rows, r, y, gap)
-        _advance_slot(rows, r, now, slot_ms, interval)
-        p = rows.pool[r]
-        if rows.filled[r] >= MIN_SLOTS and interval > 0:
+            y = _smooth(row, y, gap)
+        _advance_slot(row, now, slot_ms, interval)
+        p = row.pool
+        if row.filled >= MIN_SLOTS and interval > 0:
             requests = np.nan
-            q = rows.load_row[r]
-            if q >= 0 and now - rows.last_ts[q] <= MAX_GAP * max(interval, rows.interval[q]):
-                requests = rows.last_value[q]
-                if rows.load_is_rate[q]:
+            q = row.load_row
+            if q >= 0 and now - rows[q].last_ts <= MAX_GAP * max(interval, rows[q].interval):
+                requests = rows[q].last_value
+                if rows[q].load_is_rate:
                     requests *= interval / 1000.0
-            scale = scale_of(rows, r, pools.scale[p], requests)
-            z = (y - rows.median[r]) / scale
+            scale = scale_of(row, pools.scale[p], requests)
+            z = (y - row.median) / scale
             a = abs(z)
             sign = 1 if z >= 0 else -1
-            score = rarity(rows, r, a, pools.threshold[p], pools.excess[p], now, slot_ms)
-            lasting = sustained(rows, r, score, sign, now, interval)
-            out.action[i] = follow(rows, r, y, score, lasting, sign, scale, now, interval)
+            score = rarity(row, a, pools.threshold[p], pools.excess[p], now, slot_ms)
+            lasting = sustained(row, score, sign, now, interval)
+            out.action[i] = follow(row, y, score, lasting, sign, scale, now, interval)
             # While an episode is open the sign that it opened with speaks; a swing back is silence.
-            if rows.phase[r] == OPENED and sign != rows.sign[r]:
+            if row.phase == OPENED and sign != row.sign:
                 lasting = 0.0
             out.lasting[i] = lasting
             out.score[i] = score
             out.value[i] = y
-            out.expected[i] = rows.median[r]
+            out.expected[i] = row.median
             out.scale[i] = scale
             out.z[i] = z
-            learn_own(rows, r, a)
-            learn_burst(rows, r, a, now, slot_ms)
+            learn_own(row, a)
+            learn_burst(row, a, now, slot_ms)
             pools.histogram[p, level_of(a)] += 1.0
-        _put(rows, r, now, y)
+        _put(row, now, y)
 
 
 @compiled
-def _learn_interval(rows: Rows, r: int, gap: int) -> None:
+def _learn_interval(row: Row, gap: int) -> None:
     nearest = nearest_interval(gap)
-    if rows.interval[r] == 0:
-        rows.interval[r] = INTERVALS_MS[nearest]
+    if row.interval == 0:
+        row.interval = INTERVALS_MS[nearest]
         return
-    current = nearest_interval(rows.interval[r])
+    current = nearest_interval(row.interval)
     if nearest == current:
-        rows.contrary[r] = 0
+        row.contrary = 0
     elif nearest > current:
-        rows.contrary[r] = max(rows.contrary[r], 0) + 1
+        row.contrary = max(row.contrary, 0) + 1
     else:
-        rows.contrary[r] = min(rows.contrary[r], 0) - 1
-    if abs(rows.contrary[r]) >= CHANGE_AFTER:
-        rows.interval[r] = INTERVALS_MS[nearest]
-        rows.contrary[r] = 0
+        row.contrary = min(row.contrary, 0) - 1
+    if abs(row.contrary) >= CHANGE_AFTER:
+        row.interval = INTERVALS_MS[nearest]
+        row.contrary = 0
 
 
 @compiled
-def _smooth(rows: Rows, r: int, y: float, gap: int) -> float:
+def _smooth(row: Row, y: float, gap: int) -> float:
     """Average over the last quarter of a minute, and learn how far samples scatter around it."""
-    before = float(rows.smooth[r])
+    before = float(row.smooth)
     if before != before or gap > 8 * SMOOTH_MS:
-        rows.smooth[r] = y
+        row.smooth = y
         return y
     keep = np.exp(-gap / SMOOTH_MS)
     smooth = keep * before + (1.0 - keep) * y
-    rows.smooth[r] = smooth
+    row.smooth = smooth
     # An exponential mean keeps (1 - keep)/(1 + keep) of the variance of independent samples. The step is
     # limited to three times what is usual, so that a fault does not widen its own yardstick.
     scatter = abs(y - before) * np.sqrt((1.0 - keep) / (1.0 + keep))
-    if rows.filled[r] >= 2:
-        scatter = min(scatter, 3.0 * max(float(rows.within[r]), 1e-6 + 0.01 * abs(before)))
-    rows.within[r] += 0.01 * (scatter - rows.within[r])
+    if row.filled >= 2:
+        scatter = min(scatter, 3.0 * max(float(row.within), 1e-6 + 0.01 * abs(before)))
+    row.within += 0.01 * (scatter - row.within)
     return float(smooth)
 
 
 @compiled
-def _advance_slot(rows: Rows, r: int, now: int, slot_ms: int, interval: int) -> None:
+def _advance_slot(row: Row, now: int, slot_ms: int, interval: int) -> None:
     """Hand the slot before the previous one to the baseline when a new slot begins."""
     # A sample of a minute or more is a slot of its own: pods drift across the borders of a common grid.
     index = now if interval >= SLOT_MS else -(-now // slot_ms)
-    if index == rows.slot[r]:
+    if index == row.slot:
         return
-    if rows.slot_count[r] > 0:
-        if rows.pending[r] == rows.pending[r]:
-            remember(rows, r, rows.pending[r])
-        rows.pending[r] = rows.slot_sum[r] / rows.slot_count[r]
-    rows.slot[r] = index
-    rows.slot_sum[r] = 0.0
-    rows.slot_count[r] = 0
+    if row.slot_count > 0:
+        if row.pending == row.pending:
+            remember(row, row.pending)
+        row.pending = row.slot_sum / row.slot_count
+    row.slot = index
+    row.slot_sum = 0.0
+    row.slot_count = 0
 
 
 @compiled
-def _put(rows: Rows, r: int, now: int, y: float) -> None:
-    rows.slot_sum[r] += y
-    rows.slot_count[r] += 1
+def _put(row: Row, now: int, y: float) -> None:
+    row.slot_sum += y
+    row.slot_count += 1
     oldest = 0
     for k in range(1, TRAIL):
-        if rows.trail_ts[r, k] < rows.trail_ts[r, oldest]:
+        if row.trail_ts[k] < row.trail_ts[oldest]:
             oldest = k
-    rows.trail[r, oldest] = y
-    rows.trail_ts[r, oldest] = now
+    row.trail[oldest] = y
+    row.trail_ts[oldest] = now
 
 
 def refresh(rows: Rows, pools: Pools, used: int, now: int) -> None:
@@ -223,7 +223,7 @@ def refresh(rows: Rows, pools: Pools, used: int, now: int) -> None:
     The scale of a pool is the median of its living members' interquartile ranges. The 90th percentile
     suits ten like pods, but over 39 unlike services it hides the root (lessons, step 2).
     """
-    order = np.lexsort((rows.iqr[:used], rows.pool[:used])).astype(np.int64)
+    order = np.lexsort((rows["iqr"][:used], rows["pool"][:used])).astype(np.int64)
     _refresh(rows, pools, order, now)
 
 
@@ -233,15 +233,15 @@ def _refresh(rows: Rows, pools: Pools, order: np.ndarray, now: int) -> None:
     start = 0
     spreads = np.empty(n)
     while start < n:
-        p = rows.pool[order[start]]
+        p = rows[order[start]].pool
         stop = start
         count = 0
         slowest = SLOT_MS
-        while stop < n and rows.pool[order[stop]] == p:
-            r = order[stop]
-            slot = max(rows.interval[r], SLOT_MS)
-            if rows.filled[r] >= MIN_SLOTS and now - rows.last_ts[r] <= LIVE_SLOTS * slot:
-                spreads[count] = rows.iqr[r]
+        while stop < n and rows[order[stop]].pool == p:
+            row = rows[order[stop]]
+            slot = max(row.interval, SLOT_MS)
+            if row.filled >= MIN_SLOTS and now - row.last_ts <= LIVE_SLOTS * slot:
+                spreads[count] = row.iqr
                 count += 1
                 slowest = max(slowest, slot)
             stop += 1

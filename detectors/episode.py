@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from detectors.compiled import compiled
 from detectors.grid import COARSE_MS, MAX_GAP, STEP_MS
-from detectors.rows import NEVER, TRAIL, Rows
+from detectors.rows import NEVER, TRAIL, Row
 
 OPEN = 1.5
 """Rarity that opens an episode: once in 30 samples, far too often to publish, early enough to date it."""
@@ -37,8 +37,7 @@ def calm_for(interval_ms: int) -> int:
 
 @compiled
 def follow(
-    rows: Rows,
-    r: int,
+    row: Row,
     y: float,
     score: float,
     lasting: float,
@@ -49,55 +48,55 @@ def follow(
 ) -> int:
     """Move the series' episode by one sample; return SILENT, SPEAK or CLOSE."""
     hot = score >= CALM
-    if rows.phase[r] == OPENED:
-        if hot and sign == rows.sign[r]:
-            rows.hot_ts[r] = now
-        elif now - rows.hot_ts[r] >= calm_for(interval_ms):
-            return _close(rows, r, hot, now)
-        if lasting > rows.best[r] and sign == rows.sign[r]:
-            rows.best[r] = lasting
-        return SPEAK if rows.best[r] >= PUBLISH else SILENT
-    if rows.phase[r] == SPENT:
+    if row.phase == OPENED:
+        if hot and sign == row.sign:
+            row.hot_ts = now
+        elif now - row.hot_ts >= calm_for(interval_ms):
+            return _close(row, hot, now)
+        if lasting > row.best and sign == row.sign:
+            row.best = lasting
+        return SPEAK if row.best >= PUBLISH else SILENT
+    if row.phase == SPENT:
         if hot:
-            rows.hot_ts[r] = now
-        elif now - rows.hot_ts[r] >= calm_for(interval_ms):
-            rows.phase[r] = ARMED
+            row.hot_ts = now
+        elif now - row.hot_ts >= calm_for(interval_ms):
+            row.phase = ARMED
         return SILENT
     if score <= OPEN:
         return SILENT
-    rows.hot_ts[r] = now
-    known = rows.home[r] == rows.home[r] and now - rows.home_ts[r] <= HOME_MS
-    if known and abs(y - rows.home[r]) <= HOME_WIDTH * max(float(rows.home_scale[r]), scale):
-        rows.home_ts[r] = NEVER
-        rows.phase[r] = SPENT
+    row.hot_ts = now
+    known = row.home == row.home and now - row.home_ts <= HOME_MS
+    if known and abs(y - row.home) <= HOME_WIDTH * max(float(row.home_scale), scale):
+        row.home_ts = NEVER
+        row.phase = SPENT
         return SILENT
-    rows.phase[r] = OPENED
-    rows.sign[r] = sign
-    rows.first_ts[r] = now
-    rows.best[r] = lasting
-    rows.before[r] = rows.median[r]
-    rows.before_scale[r] = scale
-    _date_back(rows, r, sign, scale, now, interval_ms)
+    row.phase = OPENED
+    row.sign = sign
+    row.first_ts = now
+    row.best = lasting
+    row.before = row.median
+    row.before_scale = scale
+    _date_back(row, sign, scale, now, interval_ms)
     return SPEAK if lasting >= PUBLISH else SILENT
 
 
 @compiled
-def _close(rows: Rows, r: int, hot: bool, now: int) -> int:
-    said = rows.best[r] >= PUBLISH
-    moved = abs(rows.median[r] - rows.before[r]) > rows.before_scale[r]
-    if moved and (rows.home[r] != rows.home[r] or now - rows.home_ts[r] > HOME_MS):
-        rows.home[r] = rows.before[r]
-        rows.home_scale[r] = rows.before_scale[r]
-        rows.home_ts[r] = now
+def _close(row: Row, hot: bool, now: int) -> int:
+    said = row.best >= PUBLISH
+    moved = abs(row.median - row.before) > row.before_scale
+    if moved and (row.home != row.home or now - row.home_ts > HOME_MS):
+        row.home = row.before
+        row.home_scale = row.before_scale
+        row.home_ts = now
     # Swinging to the other side is the recovery's overshoot, not calm.
-    rows.phase[r] = SPENT if hot else ARMED
+    row.phase = SPENT if hot else ARMED
     if hot:
-        rows.hot_ts[r] = now
+        row.hot_ts = now
     return CLOSE if said else SILENT
 
 
 @compiled
-def _date_back(rows: Rows, r: int, sign: int, scale: float, now: int, interval_ms: int) -> None:
+def _date_back(row: Row, sign: int, scale: float, now: int, interval_ms: int) -> None:
     """Walk back while samples deviate the same way; the onset lies before the earliest of them.
 
     A sample speaks for the interval that ends at it, so the onset is placed half an interval earlier, give
@@ -108,18 +107,18 @@ def _date_back(rows: Rows, r: int, sign: int, scale: float, now: int, interval_m
     for _ in range(TRAIL):
         best = -1
         for k in range(TRAIL):
-            t = rows.trail_ts[r, k]
-            if t < earliest and (best < 0 or t > rows.trail_ts[r, best]):
+            t = row.trail_ts[k]
+            if t < earliest and (best < 0 or t > row.trail_ts[best]):
                 best = k
-        if best < 0 or rows.trail_ts[r, best] == NEVER:
+        if best < 0 or row.trail_ts[best] == NEVER:
             break
-        t = rows.trail_ts[r, best]
+        t = row.trail_ts[best]
         border = t
-        if sign * (rows.trail[r, best] - rows.median[r]) < BACK_Z * scale:
+        if sign * (row.trail[best] - row.median) < BACK_Z * scale:
             break
         if earliest - t > MAX_GAP * interval_ms:
             break
         earliest = t
     half = max(min(earliest - border, int(MAX_GAP * interval_ms)), 0) // 2
-    rows.onset_ts[r] = earliest - half
-    rows.onset_half[r] = half
+    row.onset_ts = earliest - half
+    row.onset_half = half

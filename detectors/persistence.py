@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from detectors.compiled import compiled
 from detectors.grid import COARSE_MS, MAX_GAP, STEP_MS
-from detectors.rows import Rows
+from detectors.rows import Row
 
 LONE = 4.0
 """What a lone sample pays, in powers of ten."""
@@ -21,25 +21,25 @@ STEP_SLACK = 0.8
 
 
 @compiled
-def sustained(rows: Rows, r: int, score: float, sign: int, now: int, interval_ms: int) -> float:
+def sustained(row: Row, score: float, sign: int, now: int, interval_ms: int) -> float:
     """Return the sustained score and move the anchors that stand for "the previous sample"."""
     if interval_ms >= COARSE_MS:
         return score
     step = max(interval_ms, STEP_MS)
-    fresh = now - rows.newer_ts[r] >= STEP_SLACK * step
+    fresh = now - row.newer_ts >= STEP_SLACK * step
     if fresh:
-        rows.older[r] = rows.newer[r]
-        rows.older_ts[r] = rows.newer_ts[r]
-        rows.newer[r] = sign * score
-        rows.newer_ts[r] = now
-    previous = sign * float(rows.older[r])
-    if now - rows.older_ts[r] > MAX_GAP * step or previous <= 0.0:
-        rows.run[r] = 0.0
+        row.older = row.newer
+        row.older_ts = row.newer_ts
+        row.newer = sign * score
+        row.newer_ts = now
+    previous = sign * float(row.older)
+    if now - row.older_ts > MAX_GAP * step or previous <= 0.0:
+        row.run = 0.0
         return max(score - LONE, 0.0)
     low = min(score, previous)
     if low <= RUN_FROM:
-        rows.run[r] = 0.0
+        row.run = 0.0
     elif fresh:
-        rows.run[r] = min(rows.run[r] + RUN_GAIN * (low - RUN_FROM), RUN_MOST)
-    both = 0.7 * low + 0.15 * (score + previous) + float(rows.run[r])
+        row.run = min(row.run + RUN_GAIN * (low - RUN_FROM), RUN_MOST)
+    both = 0.7 * low + 0.15 * (score + previous) + float(row.run)
     return max(both, score - LONE)

@@ -15,7 +15,7 @@ from detectors.grid import SLOT_MS, tick_of
 from detectors.hold import Hold
 from detectors.publish import Publisher
 from detectors.roster import Roster
-from detectors.rows import Rows
+from detectors.rows import ROW
 from detectors.state import pack, unpack
 from detectors.telemetry import Catalog, Kind, LogBatch, SampleBatch, Series
 
@@ -99,7 +99,7 @@ class Detector:
         ends = ends[order]
         said: list[Tick] = []
         begins = [k for k in range(len(ends)) if k == 0 or ends[k] != ends[k - 1]]
-        for start, stop in zip(begins, [*begins[1:], len(ends)], strict=True):
+        for start, stop in zip(begins, [*begins[1:], len(ends)][: len(begins)], strict=True):
             end = int(ends[start])
             said += self._silent_ticks(end - width)
             chosen = order[start:stop]
@@ -180,7 +180,7 @@ class Detector:
             "open": [[row, each.model_dump(mode="json")] for row, each in self._publisher.open.items()],
         }
         held = self._hold.everything()
-        arrays = {f"rows.{name}": array[: roster.used] for name, array in roster.rows._asdict().items()}
+        arrays: dict[str, NDArray[Any]] = {"rows": roster.rows[: roster.used].view(np.uint8)}
         arrays |= {f"pools.{name}": array for name, array in roster.pools._asdict().items()}
         arrays |= {"held.ts_ms": held.ts_ms, "held.series": held.series, "held.value": held.value}
         return pack(header, arrays)
@@ -213,8 +213,7 @@ class Detector:
             header["free"],
         )
         roster.evicted = header["evicted"]
-        for name in Rows._fields:
-            getattr(roster.rows, name)[: roster.used] = arrays[f"rows.{name}"]
+        roster.rows[: roster.used] = arrays["rows"].view(ROW)
         roster.pools = Pools(**{name: arrays[f"pools.{name}"] for name in Pools._fields})
         self._edges = {(caller, callee): ts for caller, callee, ts in header["edges"]}
         self._publisher.open = {row: Anomaly.model_validate(each) for row, each in header["open"]}

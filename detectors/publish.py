@@ -40,11 +40,11 @@ class Publisher:
         known = self.open.get(row)
         if known is None and (close or score < PUBLISH):
             return None
-        first_ms = int(rows.first_ts[row])
+        first_ms = int(rows["first_ts"][row])
         signal = known.signal if known else _signal(series, meaning.family)
-        shape, offset = int(rows.shape[row]), float(rows.offset[row])
+        shape, offset = int(rows["shape"][row]), float(rows["offset"][row])
         base = unshaped(shape, offset, expected)
-        interval = max(int(rows.interval[row]), 1)
+        interval = max(int(rows["interval"][row]), 1)
         anomaly = Anomaly(
             id=known.id if known else anomaly_id(self.domain, series.service, signal, first_ms),
             domain=self.domain,
@@ -52,11 +52,11 @@ class Publisher:
             signal=signal,
             status="closed" if close else "open",
             first_ms=first_ms,
-            onset_ms=int(rows.onset_ts[row]),
-            onset_uncertainty_ms=int(rows.onset_half[row]),
+            onset_ms=int(rows["onset_ts"][row]),
+            onset_uncertainty_ms=int(rows["onset_half"][row]),
             ts_ms=ts_ms,
             interval_ms=interval,
-            direction="up" if rows.sign[row] > 0 else "down",
+            direction="up" if rows["sign"][row] > 0 else "down",
             score=round(score, 3),
             peak_score=round(max(score, known.peak_score if known else 0.0), 3),
             observed=self._raw(row, y),
@@ -74,7 +74,7 @@ class Publisher:
         """Close episodes whose series stopped."""
         closed = []
         for row in [row for row in self.open if self.roster.silent_for(row, now) > self.SILENT_INTERVALS]:
-            self.roster.rows.phase[row] = 0
+            self.roster.rows["phase"][row] = 0
             closed.append(
                 self.open.pop(row).model_copy(update={"status": "closed", "ts_ms": now, "score": 0.0})
             )
@@ -87,12 +87,12 @@ class Publisher:
 
     def _raw(self, row: int, y: float) -> float:
         rows = self.roster.rows
-        x = unshaped(int(rows.shape[row]), float(rows.offset[row]), y)
-        return _short(float(rows.top[row]) - x if rows.inverted[row] else x)
+        x = unshaped(int(rows["shape"][row]), float(rows["offset"][row]), y)
+        return _short(float(rows["top"][row]) - x if rows["inverted"][row] else x)
 
     def _sample(self, row: int) -> tuple[tuple[int, float], ...]:
-        times = self.roster.rows.trail_ts[row]
-        values = self.roster.rows.trail[row]
+        times = self.roster.rows["trail_ts"][row]
+        values = self.roster.rows["trail"][row]
         return tuple(
             (int(times[k]), self._raw(row, float(values[k]))) for k in times.argsort() if times[k] != NEVER
         )

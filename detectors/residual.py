@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from detectors.compiled import compiled
-from detectors.rows import WINDOW, Rows
+from detectors.rows import WINDOW, Row
 
 MIN_SLOTS = 10
 """Slots before a series may speak (lessons, step 2). Pooled scales carry it until its own spread is known."""
@@ -46,15 +46,15 @@ def unshaped(shape: int, offset: float, y: float) -> float:
 
 
 @compiled
-def remember(rows: Rows, r: int, y: float) -> None:
+def remember(row: Row, y: float) -> None:
     """Put a slot into the baseline, drop the oldest, and refresh median and interquartile range.
 
     `order` holds ring positions by ascending value, so that one insertion replaces a sort. O(WINDOW).
     """
-    ring = rows.ring[r]
-    order = rows.order[r]
-    n = int(rows.filled[r])
-    at = int(rows.head[r])
+    ring = row.ring
+    order = row.order
+    n = int(row.filled)
+    at = int(row.head)
     if n == WINDOW:
         k: int = 0
         while order[k] != at:
@@ -69,10 +69,10 @@ def remember(rows: Rows, r: int, y: float) -> None:
         k -= 1
     order[k] = at
     n += 1
-    rows.filled[r] = n
-    rows.head[r] = (at + 1) % WINDOW
-    rows.median[r] = _quantile(ring, order, n, 0.5)
-    rows.iqr[r] = _quantile(ring, order, n, 0.75) - _quantile(ring, order, n, 0.25)
+    row.filled = n
+    row.head = (at + 1) % WINDOW
+    row.median = _quantile(ring, order, n, 0.5)
+    row.iqr = _quantile(ring, order, n, 0.75) - _quantile(ring, order, n, 0.25)
 
 
 @compiled
@@ -85,26 +85,24 @@ def _quantile(ring: np.ndarray, order: np.ndarray, n: int, q: float) -> float:
 
 
 @compiled
-def scale_of(rows: Rows, r: int, pooled: float, requests: float) -> float:
+def scale_of(row: Row, pooled: float, requests: float) -> float:
     """Return the spread that a sample of `requests` requests (NaN: unknown) is measured with.
 
     The largest of the series' own interquartile range, the fleet's median one and the floors; a quiet
     series cannot shout. Few requests scatter more (lessons, step 3).
     """
-    scale: float = max(
-        float(rows.iqr[r]), rows.floor[r], rows.relative_floor[r] * abs(float(rows.median[r])), 1e-9
-    )
+    scale: float = max(float(row.iqr), row.floor, row.relative_floor * abs(float(row.median)), 1e-9)
     if pooled > scale:
         scale = pooled
     # Samples inside a slot scatter around its mean; 1.69 turns a mean absolute deviation into an IQR.
-    inside = 1.69 * float(rows.within[r])
+    inside = 1.69 * float(row.within)
     if inside > 0.0:
         scale = math.sqrt(scale * scale + inside * inside)
     if requests == requests:
         n = max(requests, 0.5)
-        if rows.volume[r] == 1:
+        if row.volume == 1:
             scale *= math.sqrt(1.0 + 5.0 / n)
-        elif rows.volume[r] == 2:
-            p = min(max(float(rows.median[r]) / rows.top[r], 0.0), 1.0)
-            scale = max(scale, rows.top[r] * math.sqrt(max(p * (1.0 - p), 0.01) / n))
+        elif row.volume == 2:
+            p = min(max(float(row.median) / row.top, 0.0), 1.0)
+            scale = max(scale, row.top * math.sqrt(max(p * (1.0 - p), 0.01) / n))
     return scale

@@ -88,14 +88,14 @@ class Roster:
         return max(1, sum(self._lives(row, now) for row in rows))
 
     def _lives(self, row: int, now: int) -> bool:
-        interval = max(int(self.rows.interval[row]), 1000)
-        return now - int(self.rows.last_ts[row]) <= _LIVE_INTERVALS * interval
+        interval = max(int(self.rows["interval"][row]), 1000)
+        return now - int(self.rows["last_ts"][row]) <= _LIVE_INTERVALS * interval
 
     def _next_row(self) -> int:
         if self.free:
             return self.free.pop()
         row = self.used
-        if row >= len(self.rows.shape):
+        if row >= len(self.rows):
             self.rows = grown(self.rows, 2 * row)
             self.is_load = np.concatenate([self.is_load, np.zeros(row, np.int8)])
         self.used += 1
@@ -106,16 +106,16 @@ class Roster:
     def _enter(self, series: Series, row: int) -> None:
         meaning = classify(series)
         rows = self.rows
-        rows.shape[row] = meaning.shape
-        rows.kind[row] = _KIND[series.kind]
-        rows.inverted[row] = meaning.inverted
-        rows.volume[row] = meaning.volume
-        rows.load_is_rate[row] = meaning.load_is_rate
-        rows.offset[row] = meaning.offset
-        rows.top[row] = meaning.top
-        rows.floor[row] = meaning.floor
-        rows.relative_floor[row] = meaning.relative_floor
-        rows.pool[row] = self._pool_of(series)
+        rows["shape"][row] = meaning.shape
+        rows["kind"][row] = _KIND[series.kind]
+        rows["inverted"][row] = meaning.inverted
+        rows["volume"][row] = meaning.volume
+        rows["load_is_rate"][row] = meaning.load_is_rate
+        rows["offset"][row] = meaning.offset
+        rows["top"][row] = meaning.top
+        rows["floor"][row] = meaning.floor
+        rows["relative_floor"][row] = meaning.relative_floor
+        rows["pool"][row] = self._pool_of(series)
         self.series[row] = series
         self.meaning[row] = meaning
         self._row[series] = row
@@ -142,8 +142,10 @@ class Roster:
 
     def _elder(self, series: Series, row: int) -> int:
         rows = self.rows
-        siblings = [other for other in self._group[group_of(series)] if other != row and rows.filled[other]]
-        return max(siblings, key=lambda other: (int(rows.last_ts[other]), -other), default=-1)
+        siblings = [
+            other for other in self._group[group_of(series)] if other != row and rows["filled"][other]
+        ]
+        return max(siblings, key=lambda other: (int(rows["last_ts"][other]), -other), default=-1)
 
     def _link(self, row: int) -> None:
         """Point a row at the series that counts the requests behind it, the same instance's if it can."""
@@ -159,12 +161,12 @@ class Roster:
             return near, meaning.load_rank, load
 
         loads = self._loads.get((series.service, series.peer), [])
-        self.rows.load_row[row] = min(loads, key=distance, default=-1)
+        self.rows["load_row"][row] = min(loads, key=distance, default=-1)
 
     def _evict(self) -> list[int]:
         living = np.array([row for row in range(self.used) if self.series[row] is not None])
         count = max(1, self.max_series // _EVICT_SHARE)
-        idlest = living[np.lexsort((living, self.rows.last_ts[living]))][:count]
+        idlest = living[np.lexsort((living, self.rows["last_ts"][living]))][:count]
         for row in map(int, idlest):
             series = self.series[row]
             if series is None:
@@ -186,5 +188,5 @@ class Roster:
 
     def silent_for(self, row: int, now: int) -> float:
         """Return the number of intervals since the row's last sample."""
-        last = int(self.rows.last_ts[row])
-        return float("inf") if last == NEVER else (now - last) / max(int(self.rows.interval[row]), 1000)
+        last = int(self.rows["last_ts"][row])
+        return float("inf") if last == NEVER else (now - last) / max(int(self.rows["interval"][row]), 1000)

@@ -1,11 +1,11 @@
-"""The bank's memory: one row a series, one array a field, all of fixed size.
+"""The bank's memory: one record of fixed size a series.
 
-Arrays, not objects: a kernel walks them without Python, and a snapshot copies them.
+An array of records, not objects: a kernel walks it without Python, and a snapshot copies it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,100 +23,100 @@ NEVER = -(2**62)
 """A time before all others, far enough from the edge of int64 that differences cannot wrap."""
 
 
-class Rows(NamedTuple):
-    """State of all series; the first axis of every array is the row."""
-
+_FIELDS: list[tuple[str, str, int, float]] = [
+    # (name, dtype, width, fill)
     # What the series is; set once.
-    shape: NDArray[np.int8]
-    kind: NDArray[np.int8]
-    inverted: NDArray[np.int8]
-    volume: NDArray[np.int8]
-    load_is_rate: NDArray[np.int8]
-    offset: NDArray[np.float64]
-    top: NDArray[np.float64]
-    floor: NDArray[np.float64]
-    relative_floor: NDArray[np.float64]
-    pool: NDArray[np.int32]
-    load_row: NDArray[np.int32]
+    *((name, "i1", 0, 0) for name in ("shape", "kind", "inverted", "volume", "load_is_rate")),
+    ("offset", "f8", 0, 0),
+    ("top", "f8", 0, 100),
+    ("floor", "f8", 0, 0),
+    ("relative_floor", "f8", 0, 0),
+    ("pool", "i4", 0, -1),
+    ("load_row", "i4", 0, -1),
     # Grid.
-    last_ts: NDArray[np.int64]
-    last_raw: NDArray[np.float64]
-    last_value: NDArray[np.float64]
-    interval: NDArray[np.int64]
-    contrary: NDArray[np.int8]
+    ("last_ts", "i8", 0, NEVER),
+    ("last_raw", "f8", 0, np.nan),
+    ("last_value", "f8", 0, np.nan),
+    ("interval", "i8", 0, 0),
+    ("contrary", "i1", 0, 0),
     # Residual.
-    ring: NDArray[np.float32]
-    order: NDArray[np.uint8]
-    filled: NDArray[np.uint8]
-    head: NDArray[np.uint8]
-    slot: NDArray[np.int64]
-    slot_sum: NDArray[np.float64]
-    slot_count: NDArray[np.int32]
-    pending: NDArray[np.float32]
-    smooth: NDArray[np.float32]
-    within: NDArray[np.float32]
-    median: NDArray[np.float32]
-    iqr: NDArray[np.float32]
+    ("filled", "u1", 0, 0),
+    ("head", "u1", 0, 0),
+    ("slot", "i8", 0, NEVER),
+    ("slot_sum", "f8", 0, 0),
+    ("slot_count", "i4", 0, 0),
+    ("pending", "f4", 0, np.nan),
+    ("smooth", "f4", 0, np.nan),
+    ("within", "f4", 0, 0),
+    ("median", "f4", 0, np.nan),
+    ("iqr", "f4", 0, np.nan),
     # Tail.
-    own: NDArray[np.uint8]
-    own_count: NDArray[np.uint8]
-    own_head: NDArray[np.uint8]
-    own_level: NDArray[np.uint8]
-    own_above: NDArray[np.uint8]
-    own_at: NDArray[np.uint8]
-    peak: NDArray[np.float32]
-    peak_ts: NDArray[np.int64]
-    burst: NDArray[np.float32]
-    burst_ts: NDArray[np.int64]
+    *((name, "u1", 0, 0) for name in ("own_count", "own_head", "own_level", "own_above", "own_at")),
+    ("peak", "f4", PEAKS, 0),
+    ("peak_ts", "i8", PEAKS, NEVER),
+    ("burst", "f4", 0, 0),
+    ("burst_ts", "i8", 0, NEVER),
     # Persistence.
-    older: NDArray[np.float32]
-    older_ts: NDArray[np.int64]
-    newer: NDArray[np.float32]
-    newer_ts: NDArray[np.int64]
-    run: NDArray[np.float32]
+    ("older", "f4", 0, 0),
+    ("older_ts", "i8", 0, NEVER),
+    ("newer", "f4", 0, 0),
+    ("newer_ts", "i8", 0, NEVER),
+    ("run", "f4", 0, 0),
     # Episode.
-    phase: NDArray[np.int8]
-    sign: NDArray[np.int8]
-    first_ts: NDArray[np.int64]
-    hot_ts: NDArray[np.int64]
-    onset_ts: NDArray[np.int64]
-    onset_half: NDArray[np.int64]
-    best: NDArray[np.float32]
-    before: NDArray[np.float32]
-    before_scale: NDArray[np.float32]
-    home: NDArray[np.float32]
-    home_scale: NDArray[np.float32]
-    home_ts: NDArray[np.int64]
-    trail: NDArray[np.float32]
-    trail_ts: NDArray[np.int64]
+    ("phase", "i1", 0, 0),
+    ("sign", "i1", 0, 0),
+    ("first_ts", "i8", 0, NEVER),
+    ("hot_ts", "i8", 0, NEVER),
+    ("onset_ts", "i8", 0, NEVER),
+    ("onset_half", "i8", 0, 0),
+    ("best", "f4", 0, 0),
+    ("before", "f4", 0, 0),
+    ("before_scale", "f4", 0, 0),
+    ("home", "f4", 0, np.nan),
+    ("home_scale", "f4", 0, 0),
+    ("home_ts", "i8", 0, NEVER),
+    ("trail", "f4", TRAIL, np.nan),
+    ("trail_ts", "i8", TRAIL, NEVER),
+    ("ring", "f4", WINDOW, 0),
+    ("order", "u1", WINDOW, 0),
+    ("own", "u1", OWN, 0),
+]
 
 
-_LAYOUT: dict[str, tuple[str, int, float]] = {
-    # field: (dtype, width, fill)
-    **dict.fromkeys(("shape", "kind", "inverted", "volume", "load_is_rate"), ("i1", 0, 0)),
-    **dict.fromkeys(("offset", "floor", "relative_floor"), ("f8", 0, 0)),
-    "top": ("f8", 0, 100),
-    **dict.fromkeys(("pool", "load_row"), ("i4", 0, -1)),
-    **dict.fromkeys(("last_ts", "slot", "burst_ts", "older_ts", "newer_ts"), ("i8", 0, NEVER)),
-    **dict.fromkeys(("first_ts", "hot_ts", "onset_ts", "home_ts"), ("i8", 0, NEVER)),
-    **dict.fromkeys(("last_raw", "last_value"), ("f8", 0, np.nan)),
-    **dict.fromkeys(("interval", "onset_half"), ("i8", 0, 0)),
-    **dict.fromkeys(("contrary", "phase", "sign"), ("i1", 0, 0)),
-    "ring": ("f4", WINDOW, 0),
-    "order": ("u1", WINDOW, 0),
-    **dict.fromkeys(("filled", "head"), ("u1", 0, 0)),
-    "slot_sum": ("f8", 0, 0),
-    "slot_count": ("i4", 0, 0),
-    **dict.fromkeys(("pending", "smooth", "median", "iqr", "home"), ("f4", 0, np.nan)),
-    **dict.fromkeys(("within", "burst", "older", "newer", "run", "best"), ("f4", 0, 0)),
-    **dict.fromkeys(("before", "before_scale", "home_scale"), ("f4", 0, 0)),
-    "own": ("u1", OWN, 0),
-    **dict.fromkeys(("own_count", "own_head", "own_level", "own_above", "own_at"), ("u1", 0, 0)),
-    "peak": ("f4", PEAKS, 0),
-    "peak_ts": ("i8", PEAKS, NEVER),
-    "trail": ("f4", TRAIL, np.nan),
-    "trail_ts": ("i8", TRAIL, NEVER),
-}
+def _layout() -> np.dtype[np.void]:
+    """Lay fields out by falling alignment, and name what is left over.
+
+    Padding would hold whatever was there before,
+    and equal states would not have equal bytes.
+    """
+    fields = sorted(_FIELDS, key=lambda field: -np.dtype(field[1]).itemsize)
+    names: list[tuple[str, str, tuple[int]] | tuple[str, str]] = [
+        (name, code, (width,)) if width else (name, code) for name, code, width, _ in fields
+    ]
+    size = np.dtype(names).itemsize
+    if size % 8:
+        names.append(("spare", "u1", (8 - size % 8,)))
+    return np.dtype(names, align=True)
+
+
+ROW = _layout()
+"""One series; all its state lies together, so that a series costs one stretch of memory, not fifty."""
+
+Rows = NDArray[np.void]
+"""Structured array of `ROW`: the state of all series."""
+
+Row = Any
+"""One element of `Rows` inside compiled code: a record whose fields are attributes, changed in place."""
+
+
+def _blank() -> NDArray[np.void]:
+    blank = np.zeros((), ROW)
+    for name, _, _, fill in _FIELDS:
+        blank[name] = fill
+    return blank
+
+
+BLANK = _blank()
 
 INHERITED = (
     *("interval", "ring", "order", "filled", "head", "median", "iqr", "within", "pending"),
@@ -124,38 +124,25 @@ INHERITED = (
 )
 """What a new instance takes over from its elder: how the metric behaves, not what happens right now."""
 
-BYTES_PER_SERIES = sum(np.dtype(code).itemsize * max(width, 1) for code, width, _ in _LAYOUT.values())
+BYTES_PER_SERIES = ROW.itemsize
 
 
 def allocate(count: int) -> Rows:
     """Return `count` rows of series that have not been seen."""
-    return Rows(
-        **{
-            name: np.full(
-                (count, _LAYOUT[name][1]) if _LAYOUT[name][1] else count, _LAYOUT[name][2], _LAYOUT[name][0]
-            )
-            for name in Rows._fields
-        }
-    )
+    return np.full(count, BLANK, dtype=ROW)
 
 
 def grown(rows: Rows, count: int) -> Rows:
     """Return a copy with room for `count` rows; the first ones keep their state."""
-    larger = allocate(count)
-    for name in Rows._fields:
-        old = getattr(rows, name)
-        getattr(larger, name)[: len(old)] = old
-    return larger
+    return np.concatenate([rows, allocate(count - len(rows))])
 
 
 def reset(rows: Rows, row: int) -> None:
     """Forget one series, so that its row serves another."""
-    for name in Rows._fields:
-        getattr(rows, name)[row] = _LAYOUT[name][2]
+    rows[row] = BLANK
 
 
 def inherit(rows: Rows, child: int, elder: int) -> None:
     """Give a new instance the baseline of an elder of the same service and metric."""
     for name in INHERITED:
-        array = getattr(rows, name)
-        array[child] = array[elder]
+        rows[name][child] = rows[name][elder]

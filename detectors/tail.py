@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from detectors.compiled import compiled
-from detectors.rows import OWN, PEAKS, Rows
+from detectors.rows import OWN, PEAKS, Row
 
 CAP = 12.0
 SHAPE = 0.15
@@ -69,22 +69,22 @@ def beyond(a: float, u: float, b: float) -> float:
 
 
 @compiled
-def own_threshold(rows: Rows, r: int) -> float:
+def own_threshold(row: Row) -> float:
     """Return the 90 % quantile of the series' own deviations, or 0 while it has too few."""
-    if rows.own_count[r] < OWN_AFTER:
+    if row.own_count < OWN_AFTER:
         return 0.0
-    return max(deviation_at(float(rows.own_level[r])), LEAST_U)
+    return max(deviation_at(float(row.own_level)), LEAST_U)
 
 
 @compiled
-def learn_own(rows: Rows, r: int, a: float) -> None:
+def learn_own(row: Row, a: float) -> None:
     """Add a deviation to the series' own tail; the quantile moves by whole levels. Amortised O(1)."""
-    own = rows.own[r]
-    n = int(rows.own_count[r])
-    at = int(rows.own_head[r])
-    level = int(rows.own_level[r])
-    above = int(rows.own_above[r])
-    here = int(rows.own_at[r])
+    own = row.own
+    n = int(row.own_count)
+    at = int(row.own_head)
+    level = int(row.own_level)
+    above = int(row.own_above)
+    here = int(row.own_at)
     if n == OWN:
         gone = int(own[at])
         above -= gone > level
@@ -102,11 +102,11 @@ def learn_own(rows: Rows, r: int, a: float) -> None:
     while level > 0 and above + here <= room:
         level -= 1
         above, here = _count(own, n, level)
-    rows.own_count[r] = n
-    rows.own_head[r] = (at + 1) % OWN
-    rows.own_level[r] = level
-    rows.own_above[r] = above
-    rows.own_at[r] = here
+    row.own_count = n
+    row.own_head = (at + 1) % OWN
+    row.own_level = level
+    row.own_above = above
+    row.own_at = here
 
 
 @compiled
@@ -120,15 +120,15 @@ def _count(own: np.ndarray, n: int, level: int) -> tuple[int, int]:
 
 
 @compiled
-def record_of(rows: Rows, r: int, now: int, slot_ms: int) -> float:
+def record_of(row: Row, now: int, slot_ms: int) -> float:
     """Return the third largest finished burst of the last 720 slots, or 0 when there were fewer."""
     first = 0.0
     second = 0.0
     third = 0.0
     for k in range(PEAKS):
-        if now - rows.peak_ts[r, k] > RECORD_SLOTS * slot_ms:
+        if now - row.peak_ts[k] > RECORD_SLOTS * slot_ms:
             continue
-        a = float(rows.peak[r, k])
+        a = float(row.peak[k])
         if a > first:
             first, second, third = a, first, second
         elif a > second:
@@ -139,34 +139,34 @@ def record_of(rows: Rows, r: int, now: int, slot_ms: int) -> float:
 
 
 @compiled
-def learn_burst(rows: Rows, r: int, a: float, now: int, slot_ms: int) -> None:
+def learn_burst(row: Row, a: float, now: int, slot_ms: int) -> None:
     """Follow bursts above z = 2; one that has been over for 8 slots enters the record."""
-    if rows.burst[r] > 0.0 and now - rows.burst_ts[r] > APART_SLOTS * slot_ms:
+    if row.burst > 0.0 and now - row.burst_ts > APART_SLOTS * slot_ms:
         worst = 0
         for k in range(PEAKS):
-            if now - rows.peak_ts[r, k] > RECORD_SLOTS * slot_ms:
+            if now - row.peak_ts[k] > RECORD_SLOTS * slot_ms:
                 worst = k
                 break
-            if rows.peak[r, k] < rows.peak[r, worst]:
+            if row.peak[k] < row.peak[worst]:
                 worst = k
-        expired = now - rows.peak_ts[r, worst] > RECORD_SLOTS * slot_ms
-        if expired or rows.burst[r] > rows.peak[r, worst]:
-            rows.peak[r, worst] = rows.burst[r]
-            rows.peak_ts[r, worst] = rows.burst_ts[r]
-        rows.burst[r] = 0.0
+        expired = now - row.peak_ts[worst] > RECORD_SLOTS * slot_ms
+        if expired or row.burst > row.peak[worst]:
+            row.peak[worst] = row.burst
+            row.peak_ts[worst] = row.burst_ts
+        row.burst = 0.0
     if a > EPISODE_Z:
-        rows.burst[r] = max(rows.burst[r], np.float32(a))
-        rows.burst_ts[r] = now
+        row.burst = max(row.burst, np.float32(a))
+        row.burst_ts = now
 
 
 @compiled
-def rarity(rows: Rows, r: int, a: float, pool_u: float, pool_b: float, now: int, slot_ms: int) -> float:
+def rarity(row: Row, a: float, pool_u: float, pool_b: float, now: int, slot_ms: int) -> float:
     """Return the least extreme of pool, own and record; 0 … `CAP`."""
     score = min(beyond(a, pool_u, pool_b), CAP)
-    u = own_threshold(rows, r)
+    u = own_threshold(row)
     if u > 0.0:
         score = min(score, beyond(a, u, 0.6 * u))
-    u3 = record_of(rows, r, now, slot_ms)
+    u3 = record_of(row, now, slot_ms)
     if u3 > 0.0:
         if a <= u3:
             score = min(score, AT_RECORD * a / u3)
