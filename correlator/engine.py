@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from correlator.confidence import Calibration
@@ -11,6 +10,7 @@ from correlator.evidence import Change, EvidenceItem, Progress, Verdict
 from correlator.evidence_window import KEEP_CHANGES_MS, Episode, EvidenceWindow
 from correlator.grouping import JOIN_AT, OpenIncident, surroundings
 from correlator.incident import Incident, incident_id
+from correlator.inference import starvation, time_between
 from correlator.opening import OPEN_AT, RECENT_CHANGE_MS, Pressure, pressure
 from correlator.publication import compose
 from correlator.ranking import rank
@@ -136,7 +136,7 @@ class Engine:
         if now_ms - self._evicted_ms >= EVICT_EVERY_MS:
             self._evict(now_ms)
         self._live = {k: e for k, e in self._live.items() if _live(e, now_ms)}
-        evidence = _weigh_now(self._live.values(), now_ms)
+        evidence = self._weigh_now(now_ms)
         pressures = self._pressures(evidence, now_ms)
         touched = self._assign(pressures, evidence, now_ms)
         published = []
@@ -150,6 +150,14 @@ class Engine:
             if revision is not None:
                 published.append(revision)
         return published
+
+    def _weigh_now(self, now_ms: int) -> dict[str, ServiceEvidence]:
+        longest = max((e.anomaly.interval_ms for e in self._live.values()), default=0)
+        from_ms = now_ms - longest * 3 // 2
+        evidence = weigh(self._live.values(), from_ms, now_ms)
+        time_between(evidence, from_ms, now_ms)
+        starvation(evidence, self.topology, from_ms, now_ms, now_ms)
+        return evidence
 
     def _pressures(self, evidence: dict[str, ServiceEvidence], now_ms: int) -> dict[str, Pressure]:
         found = {}
@@ -219,14 +227,24 @@ class Engine:
 
     # -- revisions ------------------------------------------------------------------------------------
 
-    def _scene(self, from_ms: int, to_ms: int, now_ms: int, onset_ms: int, interval_ms: int) -> Scene:
+    def _scene(
+        self,
+        from_ms: int,
+        to_ms: int,
+        now_ms: int,
+        onset_ms: int,
+        interval_ms: int,
+        news_from_ms: int | None = None,
+    ) -> Scene:
         episodes = (
             e
             for mine in self.window.episodes.values()
             for e in mine.values()
             if e.anomaly.ts_ms >= from_ms and e.anomaly.first_ms <= to_ms
         )
-        evidence = weigh(episodes, from_ms, to_ms)
+        evidence = weigh(episodes, from_ms, to_ms, news_from_ms)
+        time_between(evidence, from_ms, to_ms)
+        starvation(evidence, self.topology, from_ms, to_ms, onset_ms)
         changes: dict[str, list[Change]] = {}
         for change in self.window.changes_between(onset_ms - KEEP_CHANGES_MS, now_ms):
             changes.setdefault(change.service, []).append(change)
@@ -279,7 +297,7 @@ class Engine:
         interval_ms = sorted(live)[len(live) // 2] if live else 60_000
         now_ms = self.watermark_ms if self.watermark_ms is not None else start_ms
         to_ms = start_ms + max(FOLLOW_MS, interval_ms) + interval_ms // 2
-        scene = self._scene(start_ms, to_ms, max(now_ms, start_ms), start_ms, interval_ms)
+        scene = self._scene(start_ms, to_ms, max(now_ms, start_ms), start_ms, interval_ms, start_ms)
         ranked = rank(scene, self.config.without)
         state = OpenIncident(
             incident_id(self.domain, f"told\x1f{start_ms}"), start_ms, start_ms, start_ms, interval_ms
@@ -323,14 +341,6 @@ def _order(item: EvidenceItem) -> tuple[int, str]:
 
 def _live(episode: Episode, now_ms: int) -> bool:
     return now_ms - episode.anomaly.ts_ms <= episode.anomaly.interval_ms * 3 // 2
-
-
-def _weigh_now(episodes: Iterable[Episode], now_ms: int) -> dict[str, ServiceEvidence]:
-    by_interval: dict[int, list[Episode]] = {}
-    for episode in episodes:
-        by_interval.setdefault(episode.anomaly.interval_ms, []).append(episode)
-    longest = max(by_interval, default=0)
-    return weigh((e for group in by_interval.values() for e in group), now_ms - longest * 3 // 2, now_ms)
 
 
 def _what_changed(state: OpenIncident, top: str | None, late: bool) -> str:

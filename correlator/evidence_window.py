@@ -46,10 +46,16 @@ class Episode:
         """Until when the episode is news: four minutes, or two samples where they are further apart."""
         return self.anomaly.first_ms + max(240_000, 2 * self.anomaly.interval_ms)
 
-    def score_between(self, from_ms: int, to_ms: int) -> float:
-        """The largest score said while the episode was news, by updates in [from_ms, to_ms]."""
+    def score_between(self, from_ms: int, to_ms: int, news_from_ms: int | None = None) -> float:
+        """The largest score said while the episode was news, by updates in [from_ms, to_ms].
+
+        Of an episode that began before `news_from_ms` only the growth since then counts.
+        """
         last = min(to_ms, self.armed_until_ms)
-        return max((score for ts, score in self.trace if from_ms <= ts <= last), default=0.0)
+        best = max((score for ts, score in self.trace if from_ms <= ts <= last), default=0.0)
+        if news_from_ms is None or self.anomaly.first_ms >= news_from_ms:
+            return best
+        return max(0.0, best - max(s for ts, s in self.trace if ts < news_from_ms or ts == self.trace[0][0]))
 
 
 class EvidenceWindow:

@@ -23,6 +23,7 @@ GROUP_WORDS = {
     "node": "its node",
     "log": "logs",
     "stale": "silence",
+    "starves": "callees without work",
     "other": "other signals",
 }
 

@@ -62,7 +62,7 @@ AT_CALLER: dict[Family, Weight] = {
 }
 """For the caller of an edge signal; a connection pool towards a peer is the caller's own resource."""
 
-NEVER_ALONE = frozenset({"mem", "io", "node", "load", "latc", "other", "stale"})
+NEVER_ALONE = frozenset({"mem", "io", "node", "load", "latc", "other", "stale", "starves"})
 """Groups that jump without harm (an hourly job, a garbage collection): they support, never open."""
 
 
@@ -132,11 +132,13 @@ class ServiceEvidence:
         return min((g.onset_ms for g in self.groups.values() if g.value > FLOOR), default=None)
 
 
-def weigh(episodes: Iterable[Episode], from_ms: int, to_ms: int) -> dict[str, ServiceEvidence]:
+def weigh(
+    episodes: Iterable[Episode], from_ms: int, to_ms: int, news_from_ms: int | None = None
+) -> dict[str, ServiceEvidence]:
     """Sum up episodes per service, by what they said in [from_ms, to_ms].
 
     An edge signal counts for both ends, with different meaning; so a callee without any telemetry of its
-    own is seen through its callers.
+    own is seen through its callers. `news_from_ms` is the time from which evidence is news.
     """
     found: dict[str, ServiceEvidence] = {}
 
@@ -147,7 +149,7 @@ def weigh(episodes: Iterable[Episode], from_ms: int, to_ms: int) -> dict[str, Se
         return held
 
     for episode in episodes:
-        score = episode.score_between(from_ms, to_ms)
+        score = episode.score_between(from_ms, to_ms, news_from_ms)
         if score <= 0:
             continue
         anomaly = episode.anomaly
