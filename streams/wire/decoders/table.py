@@ -1,0 +1,200 @@
+"""Which decoder reads a record, and the one door through which records become telemetry.
+
+Order: the topic's setting; headers (`x-headwater-decoder`, CloudEvents); the schema registry's magic byte;
+the shape of JSON; the topic's default. Protobuf is never guessed: most bytes parse as some message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from streams.errors import ConfigError, DecodeError
+from streams.wire import topics
+from streams.wire.decoders import alertmanager, cdevents, native, otlp_logs, otlp_metrics
+from streams.wire.decoders.reading import parse
+from streams.wire.record import RawRecord
+from streams.wire.telemetry import TelemetryBuilder
+
+ENTRY_POINTS = "headwater.decoders"
+"""Entry-point group: each point is a `Decoder`, its name the decoder's."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Larger values are refused unread: brokers allow 1 MB by default, and parsing takes several copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """One wire format.
+
+    `decode` reads a record's bytes; `document` reads JSON that is already parsed, if `is_shape` says that it
+    is of this format. Both add to the builder, return how many samples, lines and items they took, and raise
+    `DecodeError` for what is not theirs.
+    """
+
+    name: str
+    about: str
+    decode: Callable[[RawRecord, TelemetryBuilder], int]
+    document: Callable[[Any, RawRecord, TelemetryBuilder], int] | None = None
+    is_shape: Callable[[Any], bool] | None = None
+
+
+def json_decoder(
+    name: str, about: str, document: Callable[[Any, RawRecord, TelemetryBuilder], int]
+) -> Decoder:
+    """Make a decoder of plain JSON; a tombstone is nothing, an empty value is an error."""
+
+    def decode(record: RawRecord, into: TelemetryBuilder) -> int:
+        if record.value is None:
+            return 0
+        return document(parse(record.value), record, into)
+
+    return Decoder(name, about, decode, document)
+
+
+BUILT_IN: tuple[Decoder, ...] = (
+    Decoder(
+        "otlp_metrics",
+        "OpenTelemetry metrics, protobuf or JSON",
+        otlp_metrics.decode,
+        otlp_metrics.decode_document,
+        otlp_metrics.is_shape,
+    ),
+    Decoder(
+        "otlp_logs",
+        "OpenTelemetry logs, protobuf or JSON; Kubernetes events; flag evaluations",
+        otlp_logs.decode,
+        otlp_logs.decode_document,
+        otlp_logs.is_shape,
+    ),
+    Decoder(
+        "cdevents",
+        "CDEvents 0.3–0.5, bare or in CloudEvents of either mode",
+        cdevents.decode,
+        cdevents.decode_document,
+        cdevents.is_shape,
+    ),
+    Decoder(
+        "alertmanager",
+        "Alertmanager's event recorder and webhook, Grafana's webhook",
+        alertmanager.decode,
+        alertmanager.decode_document,
+        alertmanager.is_shape,
+    ),
+    json_decoder("native_metrics", "headwater's own JSON samples", native.take_metrics),
+    json_decoder("native_logs", "headwater's own JSON log lines", native.take_logs),
+    json_decoder("native_changes", "headwater's own JSON changes", native.take_changes),
+    json_decoder("native_alerts", "headwater's own JSON alerts", native.take_alerts),
+    json_decoder("native_topology", "headwater's own JSON edges", native.take_topology),
+)
+
+
+class Decoders:
+    """The table of decoders with the topics' settings; `decode` is the only way in.
+
+    Parameters
+    ----------
+    per_topic
+        Decoder names that a user set for topics; they win over everything else.
+
+    Raises
+    ------
+    ConfigError
+        A setting names a decoder that does not exist.
+    """
+
+    def __init__(self, per_topic: Mapping[str, str] | None = None) -> None:
+        self.table = {decoder.name: decoder for decoder in (*BUILT_IN, *_plugged_in())}
+        self._explicit = {topic: self._named(topic, name) for topic, name in (per_topic or {}).items()}
+        self._default = {
+            topic.name: self.table[topic.decoder] for topic in topics.RAW if topic.decoder in self.table
+        }
+        self._shaped = [decoder for decoder in self.table.values() if decoder.is_shape and decoder.document]
+
+    def decode(self, record: RawRecord, into: TelemetryBuilder) -> int:
+        """Turn one record into telemetry, wholly or not at all; returns how much was taken.
+
+        Raises
+        ------
+        DecodeError
+            The record is poison; nothing of it is left in `into`.
+        """
+        if record.value is None:
+            return 0
+        with into.record():
+            decoder, document = self.choose(record)
+            try:
+                if document is not None and decoder.document is not None:
+                    return decoder.document(document, record, into)
+                return decoder.decode(record, into)
+            except DecodeError:
+                raise
+            except Exception as error:
+                # A defect of ours or of a plug-in; one record must not stop the partition.
+                name = type(error).__name__
+                raise DecodeError(f"decoder {decoder.name} failed: {name}: {str(error)[:200]}") from error
+
+    def choose(self, record: RawRecord) -> tuple[Decoder, Any]:
+        """Select the decoder, and return the parsed JSON if selecting needed it.
+
+        Raises
+        ------
+        DecodeError
+            Nothing claims the record, or its JSON is broken.
+        """
+        value = record.value or b""
+        if len(value) > MAX_BYTES:
+            raise DecodeError(f"{len(value)} bytes; at most {MAX_BYTES} are read")
+        explicit = self._explicit.get(record.topic)
+        if explicit is not None:
+            return explicit, None
+        if record.headers:
+            named = record.header("x-headwater-decoder")
+            if named is not None:
+                if named not in self.table:
+                    raise DecodeError(f"header x-headwater-decoder names {named!r}, which does not exist")
+                return self.table[named], None
+            if cdevents.claims(record):
+                return self.table["cdevents"], None
+        if value[:1] == b"\x00":
+            value = _unframed(value)
+        default = self._default.get(record.topic)
+        if value[:1] in (b"{", b"["):
+            return self._by_shape(parse(value), default, record.topic)
+        if default is None:
+            raise DecodeError(f"topic {record.topic!r} has no decoder; set HEADWATER_DETECT__DECODERS")
+        return default, None
+
+    def _by_shape(self, document: Any, default: Decoder | None, topic: str) -> tuple[Decoder, Any]:
+        if default is not None and default.is_shape is not None and default.is_shape(document):
+            return default, document
+        for decoder in self._shaped:
+            if decoder is not default and decoder.is_shape is not None and decoder.is_shape(document):
+                return decoder, document
+        if default is None:
+            raise DecodeError(f"JSON of no known shape, and topic {topic!r} has no decoder set")
+        return default, document
+
+    def _named(self, topic: str, name: str) -> Decoder:
+        if name not in self.table:
+            known = ", ".join(self.table)
+            raise ConfigError(f"topic {topic!r}: there is no decoder {name!r}; there are: {known}")
+        return self.table[name]
+
+
+def _unframed(value: bytes) -> bytes:
+    """Strip the schema registry's frame (0x00, four bytes of schema id) off JSON."""
+    if value[5:6] in (b"{", b"["):
+        return value[5:]
+    raise DecodeError("framed by a schema registry (0x00 + id) and not JSON; publish plain OTLP or JSON")
+
+
+def _plugged_in() -> list[Decoder]:
+    found = []
+    for point in entry_points(group=ENTRY_POINTS):
+        decoder = point.load()
+        if not isinstance(decoder, Decoder):
+            raise ConfigError(f"entry point {ENTRY_POINTS}:{point.name} is no Decoder")
+        found.append(decoder)
+    return found
