@@ -1,0 +1,89 @@
+"""Alerts as a real shop has them: fixed thresholds, held for a while, some badly chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streams.simulator.graph import System
+from streams.simulator.telemetry import Chunk
+
+LATENCY_OBJECTIVE = 4.0
+"""A team sets its latency threshold at some multiple of what it sees in the first minutes."""
+
+
+@dataclass
+class AlertRules:
+    """Evaluates the rules over chunks; a firing rule speaks once until it has been quiet."""
+
+    system: System
+    rng: np.random.Generator
+    lines: list[dict[str, object]] = field(default_factory=list)
+    _held: dict[tuple[str, str], float] = field(default_factory=dict)
+    _firing: set[tuple[str, str]] = field(default_factory=set)
+    _usual: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+
+    def watch(self, chunk: Chunk) -> None:
+        """Look at a chunk in time order and note what fires."""
+        if self._usual is None:
+            self._usual = np.median(chunk.service["p95_s"], axis=0)
+        owner = chunk.instance["service"][0]
+        for s, service in enumerate(self.system.services):
+            if service.kind == "external":
+                continue
+            mine = owner == s
+            cpu = chunk.instance["cpu"][:, mine].max(axis=1) / service.cores
+            memory = chunk.instance["memory"][:, mine].max(axis=1) / (service.limit_mb * 1e6)
+            noisy_cpu = cpu * np.exp(self.rng.normal(0.0, 0.06, len(cpu)))
+            slow = chunk.service["p95_s"][:, s] > LATENCY_OBJECTIVE * self._usual[s]
+            busy = chunk.service["rate"][:, s] > 0.5
+            failing = (chunk.service["error_rate"][:, s] > 0.05) & busy
+            rules = [
+                ("HighCpu", "warning", noisy_cpu > 0.85, 180.0, "CPU above 85 % of its limit for 3 min"),
+                ("MemoryNearLimit", "warning", memory > 0.9, 120.0, "memory above 90 % of its limit"),
+                (
+                    "PodNotReady",
+                    "warning",
+                    chunk.service["up_share"][:, s] < 0.99,
+                    60.0,
+                    "a pod is not ready",
+                ),
+            ]
+            if service.kind == "service":
+                rules += [
+                    ("HighErrorRate", "critical", failing, 60.0, "more than 5 % of requests fail"),
+                    ("HighLatency", "warning", slow & busy, 120.0, "p95 latency above its objective"),
+                ]
+            for name, severity, condition, hold_s, text in rules:
+                self._rule(chunk, service.name, name, severity, condition, hold_s, text)
+        for t, topic in enumerate(self.system.topics):
+            lagging = chunk.topic["depth"][:, t] > 500.0
+            self._rule(chunk, topic.consumer, "ConsumerLag", "warning", lagging, 120.0,
+                       f"more than 500 messages wait on {topic.name}")  # fmt: skip
+
+    def _rule(
+        self, chunk: Chunk, service: str, name: str, severity: str,
+        condition: np.ndarray[tuple[int], np.dtype[np.bool_]], hold_s: float, text: str,
+    ) -> None:  # fmt: skip
+        key = (service, name)
+        if not condition.any() and key not in self._held and key not in self._firing:
+            return
+        for t, bad in enumerate(condition):
+            if not bad:
+                self._held.pop(key, None)
+                self._firing.discard(key)
+                continue
+            held = self._held[key] = self._held.get(key, 0.0) + chunk.interval_s
+            if held >= hold_s and key not in self._firing:
+                self._firing.add(key)
+                self.lines.append(
+                    {
+                        "id": f"al-{len(self.lines) + 1:05d}",
+                        "ts_ms": int(chunk.end_s[t] * 1000),
+                        "service": service,
+                        "name": name,
+                        "severity": severity,
+                        "summary": f"{service}: {text}",
+                    }
+                )

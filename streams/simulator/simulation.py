@@ -1,0 +1,251 @@
+"""Runs a world and writes its recording: load in, plant forward, instruments out, truth beside."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.simulator.alerts import AlertRules
+from streams.simulator.changes import Change
+from streams.simulator.graph import System
+from streams.simulator.instances import Roster
+from streams.simulator.load import Entry, Load, Surge
+from streams.simulator.logs import Logger
+from streams.simulator.queueing import run_step
+from streams.simulator.state import State, Strain, Wiring, build
+from streams.simulator.strain import Press
+from streams.simulator.telemetry import Chunk, Sensor, snapshot_buffers
+from streams.simulator.truth import Fault, Shadow
+from streams.simulator.writer import EDGES, LOGS, METRICS, Names, SortedTable, write_lines, write_object
+
+CHUNK_STEPS = 240
+ROLLOUT_GAP_S = 20.0
+"""Between the replacement of one pod and the next."""
+WARM_UP_S = 1800.0
+"""Run before the recording begins, so that queues, caches and averages are in their usual state."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that determines a recording, beside the seed."""
+
+    name: str
+    system: System
+    entries: tuple[Entry, ...]
+    start_s: float
+    end_s: float
+    interval_s: float = 15.0
+    substeps: int = 3
+    changes: tuple[Change, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    presses: tuple[Press, ...] = ()
+    """Disturbances that are no fault: noisy neighbours, crawlers, harmless jobs."""
+    surges: tuple[Surge, ...] = ()
+    notes: tuple[str, ...] = ()
+    extra: dict[str, object] = field(default_factory=dict)
+    """Further keys of `recording.json`."""
+
+
+def simulate(plan: Plan, out: Path, seed: int, progress: Callable[[float], None] | None = None) -> Path:
+    """Write the recording of `plan` into `out` and return it; the same plan and seed give the same bytes.
+
+    A folder that is there already is replaced. Memory does not grow with the length of the recording.
+    """
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    Run(plan, seed).write(part, progress)
+    shutil.rmtree(out, ignore_errors=True)
+    part.rename(out)
+    return out
+
+
+class Run:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan, seed: int) -> None:
+        self.plan = plan
+        streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)]
+        load_rng, name_rng, metric_rng, edge_rng, log_rng, alert_rng = streams
+        self.state: State
+        self.strain: Strain
+        self.wiring: Wiring
+        self.state, self.strain, self.wiring = build(plan.system)
+        self.strain.load = np.ones(len(plan.entries))
+        self.names = Names()
+        self.roster = Roster(plan.system, self.state, self.names, name_rng)
+        self.load = Load(plan.system, plan.entries, load_rng, list(plan.surges))
+        self.sensor = Sensor(plan.system, self.wiring, self.names, metric_rng, plan.interval_s)
+        self.edge_sensor = Sensor(plan.system, self.wiring, self.names, edge_rng, plan.interval_s)
+        self.logger = Logger(plan.system, self.wiring, self.names, log_rng)
+        self.alerts = AlertRules(plan.system, alert_rng)
+        self.shadows: list[Shadow] = []
+        types = {name: k for k, name in enumerate(plan.system.request_types)}
+        self._entry_type = np.array([types[e.request_type] for e in plan.entries])
+        self._entry_service = np.array([plan.system.index(e.service) for e in plan.entries])
+        self._flow = np.zeros((len(types), len(plan.system.services)))
+        self._presses = list(plan.presses) + [p for c in plan.changes for p in c.presses]
+        self._todo = self._rollouts()
+        self._waiting = sorted(plan.faults, key=lambda fault: fault.start_s)
+
+    def write(self, out: Path, progress: Callable[[float], None] | None) -> None:
+        """Run from warm-up to end and write every file."""
+        plan = self.plan
+        self._settle()
+        tables = {
+            "metrics": SortedTable(out / "metrics.parquet", METRICS, self.names),
+            "edges": SortedTable(out / "edges.parquet", EDGES, self.names),
+            "logs": SortedTable(out / "logs.parquet", LOGS, self.names),
+        }
+        total = round((plan.end_s - plan.start_s) / plan.interval_s)
+        for first in range(0, total, CHUNK_STEPS):
+            chunk = self._chunk(plan.start_s + first * plan.interval_s, min(CHUNK_STEPS, total - first))
+            horizon = round((chunk.end_s[-1] - plan.interval_s) * 1000)
+            tables["metrics"].write(self.sensor.samples(chunk), horizon)
+            tables["edges"].write(self.edge_sensor.calls(chunk), horizon)
+            tables["logs"].write(self.logger.lines(chunk), horizon)
+            self.alerts.watch(chunk)
+            if progress:
+                progress(min(1.0, (first + CHUNK_STEPS) / total))
+        for table in tables.values():
+            table.close()
+        last_ms = max([round(plan.end_s * 1000), *(table.last_ms for table in tables.values())])
+        self._documents(out, last_ms)
+
+    def _documents(self, out: Path, end_ms: int) -> None:
+        plan = self.plan
+        guilty = {f.change.id for f in plan.faults if f.change} | {
+            c for f in plan.faults for c in f.contributing
+        }
+        write_lines(
+            out / "changes.jsonl", (c.line() for c in sorted(plan.changes, key=lambda c: (c.ts_s, c.id)))
+        )
+        write_lines(out / "alerts.jsonl", self.alerts.lines)
+        write_lines(out / "labels.jsonl", (s.label() for s in self.shadows))
+        innocent = [c.id for c in plan.changes if c.id not in guilty]
+        write_lines(out / "truth.jsonl", (s.record(innocent) for s in self.shadows))
+        write_object(out / "topology.json", declared_topology(plan.system))
+        write_object(
+            out / "recording.json",
+            {
+                "format": 1,
+                "name": plan.name,
+                "system": plan.system.name,
+                "start_ms": round(plan.start_s * 1000),
+                "end_ms": end_ms,
+                "interval_s": plan.interval_s,
+                "signals": ["metrics", "edges", "logs", "changes", "alerts", "topology"],
+                "source": "headwater simulate",
+                "licence": "Apache-2.0",
+                "notes": [
+                    "Simulated: a queueing network, not a measurement.",
+                    "Rows of edges.parquet whose server columns are all NaN come from client metrics alone: "
+                    "the callee emits no spans.",
+                    *plan.notes,
+                ],
+                **plan.extra,
+            },
+        )
+
+    def _settle(self) -> None:
+        steps = round(WARM_UP_S / self.plan.interval_s)
+        for step in range(steps):
+            now = self.plan.start_s - (steps - step) * self.plan.interval_s
+            self._step(now, record=False)
+            if step == 0:
+                service = self.state.service
+                service["cache_mem"] = service["stored"] * service["key_ttl_s"]
+
+    def _chunk(self, start_s: float, steps: int) -> Chunk:
+        buffers = snapshot_buffers(self.state, steps)
+        names = np.zeros((steps, len(self.state.instance)), np.int32)
+        for step in range(steps):
+            self._step(start_s + step * self.plan.interval_s, record=True)
+            for name, buffer in buffers.items():
+                buffer[step] = getattr(self.state, name)
+            names[step] = self.roster.current
+        ends = start_s + self.plan.interval_s * (1.0 + np.arange(steps))
+        return Chunk(ends, self.plan.interval_s, names=names, **buffers)
+
+    def _step(self, now_s: float, *, record: bool) -> None:
+        interval = self.plan.interval_s
+        dt = interval / self.plan.substeps
+        rates = self.load.draw(now_s, self.plan.substeps, dt)
+        self._act(now_s)
+        for substep in range(self.plan.substeps):
+            t = now_s + substep * dt
+            self._advance(self.state, self._active(t, None), t, dt, rates[substep])
+            for shadow in self.shadows:
+                if _followed(shadow.fault, t):
+                    self._advance(shadow.state, self._active(t, shadow.fault), t, dt, rates[substep])
+        if record:
+            for shadow in self.shadows:
+                if _followed(shadow.fault, now_s):
+                    shadow.compare(self.state, now_s + interval, interval)
+
+    def _advance(
+        self, state: State, presses: Iterable[Press], t: float, dt: float, rates: NDArray[np.float64]
+    ) -> None:
+        self.strain.relax()
+        for press in presses:
+            press.apply(self.strain, t)
+        self._flow[:] = 0.0
+        np.add.at(self._flow, (self._entry_type, self._entry_service), rates * self.strain.load)
+        run_step(dt, state, self.strain, self.wiring, self._flow)
+
+    def _active(self, t: float, without: Fault | None) -> list[Press]:
+        active = [p for p in self._presses if p.start_s <= t < p.end_s + p.fall_s]
+        for fault in self.plan.faults:
+            if fault is not without and fault.start_s <= t:
+                active += [p for p in fault.presses if t < p.end_s + p.fall_s]
+        return active
+
+    def _act(self, now_s: float) -> None:
+        while self._waiting and self._waiting[0].start_s < now_s + self.plan.interval_s:
+            fault = self._waiting.pop(0)
+            self.shadows.append(Shadow(self.plan.system, fault, self.state.fork()))
+        while self._todo and self._todo[0][0] < now_s + self.plan.interval_s:
+            _, _, service, ordinal, first = self._todo.pop(0)
+            slot = int(self.state.service["first"][service]) + ordinal
+            self.roster.replace(self.state, service, slot, fresh_version=first)
+            for shadow in self.shadows:
+                if _followed(shadow.fault, now_s):
+                    shadow.state.instance[slot] = self.state.instance[slot]
+
+    def _rollouts(self) -> list[tuple[float, int, int, int, bool]]:
+        todo = []
+        for number, change in enumerate(sorted(self.plan.changes, key=lambda c: (c.ts_s, c.id))):
+            if not change.rollout or change.ts_s < self.plan.start_s - WARM_UP_S:
+                continue
+            service = self.plan.system.index(change.service)
+            for ordinal in range(self.plan.system.services[service].instances):
+                at = change.ts_s + ordinal * ROLLOUT_GAP_S
+                todo.append((at, number, service, ordinal, ordinal == 0))
+        return sorted(todo)
+
+
+AFTERMATH_S = 600.0
+"""A fault is followed so long after its end: queues drain, caches warm."""
+
+
+def _followed(fault: Fault, t: float) -> bool:
+    return t < fault.end_s + AFTERMATH_S
+
+
+def declared_topology(system: System) -> dict[str, object]:
+    """The diagram on the wiki: without what nobody drew, with what is no longer true."""
+    nodes = [{"service": s.name, "kind": s.kind} for s in system.services if s.declared]
+    hidden = {s.name for s in system.services if not s.declared}
+    pairs = [(e.caller, e.callee) for e in system.edges if e.declared and not {e.caller, e.callee} & hidden]
+    return {
+        "nodes": nodes,
+        "edges": [
+            {"caller": caller, "callee": callee, "source": "declared"}
+            for caller, callee in dict.fromkeys([*pairs, *system.stale_edges])
+        ],
+    }

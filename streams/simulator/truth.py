@@ -1,0 +1,195 @@
+"""What really happened: a second plant without the fault runs beside, and the difference is the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.simulator.changes import Change
+from streams.simulator.graph import System
+from streams.simulator.state import State
+from streams.simulator.strain import Press
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault: what it does to the plant, where and when, and what belongs to it."""
+
+    fault_id: str
+    kind: str
+    root_service: str
+    start_s: float
+    end_s: float
+    presses: tuple[Press, ...]
+    change: Change | None = None
+    """The change that is the root, if one is."""
+    trigger: str = ""
+    contributing: tuple[str, ...] = ()
+
+
+SIGNS: dict[str, tuple[float, float]] = {
+    # sign: (absolute difference that counts, relative difference that counts); both must be exceeded
+    "cpu": (0.08, 0.25),
+    "memory": (1.5e7, 0.1),
+    "p95_s": (0.004, 0.35),
+    "error_rate": (0.01, 1.0),
+    "rate": (1.0, 0.3),
+    "io_util": (0.08, 0.4),
+    "lock_wait_s": (0.002, 1.0),
+    "cache_mem": (1.5e7, 0.1),
+    "hit_now": (0.03, 0.03),
+    "pending": (2.0, 1.0),
+    "used": (4.0, 1.0),
+    "depth": (60.0, 2.0),
+    "gap_s": (0.003, 0.5),
+    "up_share": (0.2, 0.2),
+}
+SYMPTOMS = ("p95_s", "error_rate", "pending", "used", "rate", "depth")
+"""Signs that a mere sufferer shows too."""
+PERSISTENT = 2
+
+
+@dataclass
+class Shadow:
+    """Follows one fault: keeps the undisturbed plant and dates each service's first deviation."""
+
+    system: System
+    fault: Fault
+    state: State
+    seen: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Service to sign to the second at which it was first seen to deviate."""
+    loudness: dict[str, float] = field(default_factory=dict)
+    _runs: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    def compare(self, real: State, now_s: float, interval_s: float) -> None:
+        """Note what differs at the end of an interval."""
+        mine, theirs = _signs(self.system, real), _signs(self.system, self.state)
+        for sign, (absolute, relative) in SIGNS.items():
+            difference = np.abs(mine[sign] - theirs[sign])
+            off = (difference > absolute) & (difference > relative * np.abs(theirs[sign]))
+            for row in np.nonzero(off)[0]:
+                run = self._runs[int(row), sign] = self._runs.get((int(row), sign), 0) + 1
+                name = self.system.services[row].name
+                if run >= PERSISTENT:
+                    first = now_s - (PERSISTENT - 1) * interval_s
+                    self.seen.setdefault(name, {}).setdefault(sign, first)
+            for row in np.nonzero(~off)[0]:
+                self._runs.pop((int(row), sign), None)
+        ratio = np.log(np.maximum(mine["p95_s"], 1e-6) / np.maximum(theirs["p95_s"], 1e-6))
+        worse = np.maximum(ratio, 0.0) + 4.0 * np.maximum(mine["error_rate"] - theirs["error_rate"], 0.0)
+        for s, service in enumerate(self.system.services):
+            if service.kind != "external":
+                self.loudness[service.name] = max(self.loudness.get(service.name, 0.0), float(worse[s]))
+
+    @property
+    def symptom(self) -> str | None:
+        """The service that suffers most, by latency and errors; None if none does."""
+        if not self.loudness:
+            return None
+        name = max(sorted(self.loudness), key=lambda service: self.loudness[service])
+        return name if self.loudness[name] > 0.1 else None
+
+    def label(self) -> dict[str, object]:
+        """As `labels.jsonl` has it."""
+        change = self.fault.change
+        return {
+            "fault_id": self.fault.fault_id,
+            "start_ms": round(self.fault.start_s * 1000),
+            "end_ms": round(self.fault.end_s * 1000),
+            "root_service": self.fault.root_service,
+            "root_change_id": change.id if change else None,
+            "fault_kind": self.fault.kind,
+            "symptom_service": self.symptom,
+        }
+
+    def record(self, innocent: list[str]) -> dict[str, object]:
+        """As `truth.jsonl` has it."""
+        root = self.fault.root_service
+        own = self.seen.get(root, {})
+        emitted = self._emitted()
+        first = min((t for signs in emitted.values() for t in signs.values()), default=None)
+        return self.label() | {
+            "trigger": self.fault.trigger,
+            "contributing": list(self.fault.contributing),
+            "path": self._path(),
+            "signs": {
+                name: {sign: round(t * 1000) for sign, t in sorted(signs.items(), key=lambda item: item[1])}
+                for name, signs in sorted(self.seen.items())
+            },
+            "innocent_changes": innocent,
+            "observable_ms": None if first is None else round(first * 1000),
+            "tellable": self._tellable(own),
+        }
+
+    def _emitted(self) -> dict[str, dict[str, float]]:
+        return {
+            name: signs
+            for name, signs in self.seen.items()
+            if self.system.service(name).monitored or self._watched_from_outside(name)
+        }
+
+    def _watched_from_outside(self, name: str) -> bool:
+        return any(e.callee == name and e.observed for e in self.system.edges)
+
+    def _tellable(self, own: dict[str, float]) -> bool:
+        """Whether emitted telemetry singles out the root.
+
+        It does by a sign of the root's own that no sufferer shows, or when nothing that the root depends
+        on deviates.
+        """
+        root = self.system.service(self.fault.root_service)
+        if not own or not (root.monitored or self._watched_from_outside(root.name)):
+            return False
+        if root.monitored and any(sign not in SYMPTOMS for sign in own):
+            return True
+        callees = {e.callee for e in self.system.edges if e.caller == root.name and e.observed}
+        return not any(sign in ("p95_s", "error_rate") for c in callees for sign in self.seen.get(c, {}))
+
+    def _path(self) -> list[dict[str, object]]:
+        """Deviating services reachable from the root over deviating neighbours, with their first times."""
+        when = {name: min(signs.values()) for name, signs in self.seen.items()}
+        root = self.fault.root_service
+        when.setdefault(root, self.fault.start_s)
+        reached: dict[str, str | None] = {root: None}
+        frontier = [root]
+        order: list[str] = [root]
+        while frontier:
+            current = frontier.pop(0)
+            callers = [e.caller for e in self.system.edges if e.callee == current]
+            consumers = [t.consumer for t in self.system.topics if t.broker == current]
+            callees = [e.callee for e in self.system.edges if e.caller == current]
+            for name in dict.fromkeys(callers + consumers + callees):
+                if name in when and name not in reached:
+                    reached[name] = current
+                    frontier.append(name)
+                    order.append(name)
+        return [
+            {"service": name, "from": reached[name], "first_ms": round(when[name] * 1000)}
+            for name in sorted(order, key=lambda n: (when[n], order.index(n)))
+        ]
+
+
+def _signs(system: System, state: State) -> dict[str, NDArray[np.float64]]:
+    svc, inst, edge = state.service, state.instance, state.edge
+    count = len(svc)
+    cpu = np.bincount(inst["service"], inst["cpu"], count)
+    memory = np.zeros(count)
+    np.maximum.at(memory, inst["service"], inst["memory"])
+    pending = np.bincount(edge["caller"], edge["pending"], count)
+    used = np.bincount(edge["caller"], np.where(edge["size"] > 0, edge["used"], 0.0), count)
+    gap = np.zeros(count)
+    np.maximum.at(gap, edge["callee"], edge["p95_s"] - edge["server_p95_s"])
+    depth = np.bincount(state.topic["consumer"], state.topic["depth"], count)
+    return {
+        "cpu": cpu, "memory": memory, "pending": pending, "used": used, "depth": depth, "gap_s": gap,
+        **{name: svc[name].copy() for name in
+           ("p95_s", "error_rate", "rate", "io_util", "lock_wait_s", "cache_mem", "hit_now", "up_share")},
+    }  # fmt: skip
+
+
+def rows_of(system: System, state: State, name: str) -> tuple[int, ...]:
+    """Instance rows of a service, for a `Press` on them."""
+    first = int(state.service["first"][system.index(name)])
+    return tuple(range(first, first + int(state.service["count"][system.index(name)])))
