@@ -10,7 +10,7 @@ from correlator.evidence import Change, EvidenceItem, Progress, Verdict
 from correlator.evidence_window import KEEP_CHANGES_MS, Episode, EvidenceWindow
 from correlator.grouping import JOIN_AT, OpenIncident, surroundings
 from correlator.incident import Incident, incident_id
-from correlator.inference import starvation, time_between
+from correlator.inference import demand, time_between
 from correlator.opening import OPEN_AT, RECENT_CHANGE_MS, Pressure, pressure
 from correlator.publication import compose
 from correlator.ranking import rank
@@ -156,7 +156,7 @@ class Engine:
         from_ms = now_ms - longest * 3 // 2
         evidence = weigh(self._live.values(), from_ms, now_ms)
         time_between(evidence, from_ms, now_ms)
-        starvation(evidence, self.topology, from_ms, now_ms, now_ms)
+        demand(evidence, self.topology, from_ms, now_ms, now_ms)
         return evidence
 
     def _pressures(self, evidence: dict[str, ServiceEvidence], now_ms: int) -> dict[str, Pressure]:
@@ -244,7 +244,7 @@ class Engine:
         )
         evidence = weigh(episodes, from_ms, to_ms, news_from_ms)
         time_between(evidence, from_ms, to_ms)
-        starvation(evidence, self.topology, from_ms, to_ms, onset_ms)
+        demand(evidence, self.topology, from_ms, to_ms, onset_ms)
         changes: dict[str, list[Change]] = {}
         for change in self.window.changes_between(onset_ms - KEEP_CHANGES_MS, now_ms):
             changes.setdefault(change.service, []).append(change)

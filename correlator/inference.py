@@ -1,4 +1,4 @@
-"""What evidence says about neighbours: callees that starve, and time that is lost between two services."""
+"""What evidence says about neighbours: demand that callers make, time that is lost between two services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ BETWEEN = Weight("gap", 1.0, 0.2, True)
 """A caller waits longer for a callee that is not slow itself: the way between them, or its front door."""
 STARVES = Weight("starves", 0.9, 0.9, True)
 """A service that is not short of work but passes none on fails before it calls."""
+AMPLIFIES = Weight("amplifies", 0.5, 0.5, True)
+"""A service that asks more of a callee than it is asked itself: retries, a cold cache, a new setting."""
 DEMAND = frozenset({Family.LOAD, Family.IO})
+AMPLIFIED = frozenset({Family.LOAD})
+"""More bytes may be the callee's own doing; more requests are not."""
 
 
 def time_between(evidence: Mapping[str, ServiceEvidence], from_ms: int, to_ms: int) -> None:
@@ -31,33 +35,45 @@ def time_between(evidence: Mapping[str, ServiceEvidence], from_ms: int, to_ms: i
                 mine.add(BETWEEN, episode.score_between(from_ms, to_ms), episode)
 
 
-def starvation(
+def demand(
     evidence: dict[str, ServiceEvidence], topology: Topology, from_ms: int, to_ms: int, at_ms: int
 ) -> None:
-    """Blame the caller for callees that get less to do than usual while the caller itself does not.
+    """Blame callers for callees that get less, or more, to do than usual while the callers themselves do not.
 
-    A starved callee with k unstarved callers speaks 1/k for each of them. A service that starves itself
-    passes the blame on to who calls it: so an entry whose users went away blames nobody.
+    Demand is made by callers: its change at a callee is evidence about them, not about it. A callee with k
+    callers speaks 1/k for each. Callers whose own demand moved the same way pass it on and are not blamed, so
+    an entry whose users went away, or came, blames nobody.
     """
-    starved: dict[str, tuple[float, Episode]] = {}
+    moved = {"up": _moved(evidence, "up", from_ms, to_ms), "down": _moved(evidence, "down", from_ms, to_ms)}
+    for direction, weight in (("down", STARVES), ("up", AMPLIFIES)):
+        for service, (score, episode) in moved[direction].items():
+            callers = [n.service for n in topology.callers(service, at_ms)]
+            if any(c in moved[direction] for c in callers):
+                continue  # demand moved further up as well: whoever moved it there is to blame
+            for caller in callers:
+                held = evidence.get(caller)
+                if held is None:
+                    held = evidence[caller] = ServiceEvidence(caller)
+                held.add(weight, score / len(callers), episode)
+
+
+def _moved(
+    evidence: dict[str, ServiceEvidence], direction: str, from_ms: int, to_ms: int
+) -> dict[str, tuple[float, Episode]]:
+    """Services whose demand moved in a direction, with the strongest sign of it."""
+    found: dict[str, tuple[float, Episode]] = {}
+    families = DEMAND if direction == "down" else AMPLIFIED
     for service in sorted(evidence):
         mine = evidence[service]
-        if mine.suffering() > 0:
-            continue
-        falling = [
+        if direction == "down" and mine.suffering() > 0:
+            continue  # it gets less to do because it is slow
+        signs = [
             (episode.score_between(from_ms, to_ms), episode.anomaly.id, episode)
             for episode in mine.episodes.values()
-            if episode.anomaly.signal.family in DEMAND and episode.anomaly.direction == "down"
+            if episode.anomaly.signal.family in families
+            and episode.anomaly.direction == direction
+            and service == (episode.anomaly.signal.peer or episode.anomaly.service)
         ]
-        if falling and (worst := max(falling, key=lambda f: f[:2]))[0] > FLOOR:
-            starved[service] = worst[0], worst[2]
-    for service, (score, episode) in starved.items():
-        callers = [n.service for n in topology.callers(service, at_ms)]
-        feeding = [c for c in callers if c not in starved]
-        if len(feeding) != len(callers):
-            continue  # demand fell further up as well: whoever starves the callers is to blame
-        for caller in feeding:
-            held = evidence.get(caller)
-            if held is None:
-                held = evidence[caller] = ServiceEvidence(caller)
-            held.add(STARVES, score / len(feeding), episode)
+        if signs and (worst := max(signs, key=lambda s: s[:2]))[0] > FLOOR:
+            found[service] = worst[0], worst[2]
+    return found

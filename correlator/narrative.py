@@ -24,6 +24,7 @@ GROUP_WORDS = {
     "log": "logs",
     "stale": "silence",
     "starves": "callees without work",
+    "amplifies": "more calls to callees",
     "other": "other signals",
 }
 

@@ -12,6 +12,8 @@ FLOOR = 1.7
 """Evidence below it is noise: about one sample in fifty of an ordinary series passes it."""
 COUNTED_GROUPS = 3
 """More than three groups of one service say the same thing again."""
+NOT_OWN = frozenset({"load"})
+"""Demand is made by others: it is context, never illness (`inference.demand` counts it for the callers)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ AT_CALLER: dict[Family, Weight] = {
 }
 """For the caller of an edge signal; a connection pool towards a peer is the caller's own resource."""
 
-NEVER_ALONE = frozenset({"mem", "io", "node", "load", "latc", "other", "stale", "starves"})
+NEVER_ALONE = frozenset({"mem", "io", "node", "load", "latc", "other", "stale", "starves", "amplifies"})
 """Groups that jump without harm (an hourly job, a garbage collection): they support, never open."""
 
 
@@ -100,7 +102,10 @@ class ServiceEvidence:
     @property
     def excess(self) -> float:
         """V: the sum of the three largest group values above the floor."""
-        values = sorted((g.value - FLOOR for g in self.groups.values() if g.value > FLOOR), reverse=True)
+        values = sorted(
+            (g.value - FLOOR for name, g in self.groups.items() if g.value > FLOOR and name not in NOT_OWN),
+            reverse=True,
+        )
         return sum(values[:COUNTED_GROUPS])
 
     @property
@@ -114,7 +119,9 @@ class ServiceEvidence:
     @property
     def strong_groups(self) -> list[str]:
         """Groups above the floor, strongest first."""
-        found = [(g.value, name) for name, g in self.groups.items() if g.value > FLOOR]
+        found = [
+            (g.value, name) for name, g in self.groups.items() if g.value > FLOOR and name not in NOT_OWN
+        ]
         return [name for _, name in sorted(found, reverse=True)]
 
     def value(self, group: str) -> float:
@@ -129,7 +136,7 @@ class ServiceEvidence:
     @property
     def onset_ms(self) -> int | None:
         """When the earliest of its strong groups began; None when nothing is strong."""
-        return min((g.onset_ms for g in self.groups.values() if g.value > FLOOR), default=None)
+        return min((self.groups[name].onset_ms for name in self.strong_groups), default=None)
 
 
 def weigh(
