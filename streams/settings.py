@@ -134,7 +134,9 @@ class ServeSettings(_Group):
 class LogSettings(_Group):
     """headwater's own log."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe line that is written."
+    )
     format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
 
 
