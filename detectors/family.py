@@ -72,46 +72,47 @@ def tokens(name: str) -> tuple[str, ...]:
     return tuple(part for part in _SPLIT.split(_CAMEL.sub("_", name).lower()) if part)
 
 
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
+    """Return a vocabulary from words between spaces."""
     return frozenset(text.split())
 
 
-_SUCCESS = _words("success successes successful availability available apdex ok healthy")
-_ERROR = _words(
+_SUCCESS = words_of("success successes successful availability available apdex ok healthy")
+_ERROR = words_of(
     "error errors err errs fail fails failed failure failures fault faults exception exceptions "
     "5xx 4xx rejected rejections restart restarts restarted oom oomkilled crash crashes crashloop "
     "timeout timeouts retry retries dropped drops drop panic panics unhealthy aborted aborts deadlock "
     "deadlocks refused denied unavailable"
 )
-_SATURATION = _words(
+_SATURATION = words_of(
     "pool queue queued queues pending backlog lag throttled throttling throttle saturation connections "
     "connection threads thread goroutines fds fd descriptors inflight waiting waiters blocked blocking "
     "utilization utilisation evicted evictions eviction filesystem volume quota limit inodes semaphore "
     "locks lock depth load1 load5 load15 pressure socket sockets active"
 )
-_CPU = _words("cpu cpus core cores millicores")
-_MEMORY = _words("mem memory rss heap swap gc pgfault pgmajfault workingset")
-_LATENCY = _words(
+_CPU = words_of("cpu cpus core cores millicores")
+_MEMORY = words_of("mem memory rss heap swap gc pgfault pgmajfault workingset")
+_LATENCY = words_of(
     "latency latencies duration durations rt rtt elapsed ttfb responsetime processingtime delay "
     "p50 p75 p90 p95 p99 p999"
 )
-_TIME_OF = _words("response request processing service roundtrip wait query operation rpc call")
-_LOAD = _words(
+_TIME_OF = words_of("response request processing service roundtrip wait query operation rpc call")
+_LOAD = words_of(
     "request requests req reqs call calls workload workloads ops operations operation throughput rps qps "
     "tps hits messages message invocations traffic sessions session users queries commands transactions "
     "consumed published orders"
 )
-_IO = _words(
+_IO = words_of(
     "network net bytes byte disk diskio io iops read reads write writes receive received transmit "
     "transmitted packets packet syscall syscalls fs rx tx bandwidth storage"
 )
-_NODE = _words("node host machine vm hypervisor system")
-_CLIENT = _words("client upstream outbound outgoing egress downstream callee db redis sql cache producer")
-_SHARE = _words("rate ratio pct percent percentage share fraction")
+_NODE = words_of("node host machine vm hypervisor system")
+_CLIENT = words_of("client upstream outbound outgoing egress downstream callee db redis sql cache producer")
+_SHARE = words_of("rate ratio pct percent percentage share fraction")
 _PERCENT_UNITS = frozenset({"%", "percent", "pct"})
 _SECONDS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "second": 1.0, "ms": 1e3, "milliseconds": 1e3}
 _SECONDS |= {"millis": 1e3, "us": 1e6, "µs": 1e6, "microseconds": 1e6, "ns": 1e9, "nanoseconds": 1e9}
-_RATE = _words("rate rps qps tps ops per second workload throughput persecond")
+_RATE = words_of("rate rps qps tps ops per second workload throughput persecond")
 _FAILED_LABEL = re.compile(
     r"(?:^|,)(?:[\w.]*(?:code|status|status_class|outcome|result)=(?:5\d\d|5xx|error|fail\w*|unavailable)"
     r"|[\w.]*error[\w.]*=(?!false|none|,|$))",

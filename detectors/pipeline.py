@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.anomaly import Anomaly
-from detectors.bank import Pools, judge, refresh
+from detectors.bank import Pools, judge
+from detectors.derive import Derived, pooled, shares
 from detectors.episode import CLOSE, SILENT
 from detectors.grid import SLOT_MS, tick_of
 from detectors.hold import Hold
@@ -122,18 +123,47 @@ class Detector:
         roster = self._roster
         minute = (end - self.config.tick_ms) // SLOT_MS
         if minute > self._minute:
-            refresh(roster.rows, roster.pools, roster.used, end - self.config.tick_ms)
+            roster.refresh(end - self.config.tick_ms)
             self._minute = minute
-        present = np.unique(batch.series)
+        present, which = np.unique(batch.series, return_inverse=True)
         identities = [self.catalog[int(number)] for number in present]
-        self._publisher.forget(roster.admit([each for each in identities if roster.row(each) < 0]))
-        row_of = np.array([roster.row(each) for each in identities], dtype=np.int32)
-        row = row_of[np.searchsorted(present, batch.series)]
-        # Load first: the volume of an interval must be known before its latencies are judged.
-        order = np.lexsort((batch.value, row, 1 - roster.is_load[row], batch.ts_ms))
-        row, ts_ms = np.ascontiguousarray(row[order]), np.ascontiguousarray(batch.ts_ms[order])
-        judged = judge(roster.rows, roster.pools, row, ts_ms, np.ascontiguousarray(batch.value[order]))
         newest: dict[str, Anomaly] = {}
+        touched = self._judge(identities, which, batch.ts_ms, batch.value, newest)
+        failing = shares(roster, touched)
+        touched = np.concatenate([touched, self._judge_derived(failing, newest)])
+        self._judge_derived(pooled(roster, touched, end), newest)
+        self.closed_ms = end
+        spoken = [*newest.values(), *self._publisher.fall_silent(end)]
+        return self._tick(end, spoken, self._edges_seen(identities, end))
+
+    def _judge_derived(self, found: Derived, newest: dict[str, Anomaly]) -> NDArray[np.int32]:
+        if not found:
+            return np.empty(0, np.int32)
+        ts_ms = np.array([ts for ts, _ in found.values()], dtype=np.int64)
+        value = np.array([x for _, x in found.values()])
+        return self._judge(list(found), np.arange(len(found)), ts_ms, value, newest, derived=True)
+
+    def _judge(
+        self,
+        identities: list[Series],
+        which: NDArray[np.intp],
+        ts_ms: NDArray[np.int64],
+        value: NDArray[np.float64],
+        newest: dict[str, Anomaly],
+        *,
+        derived: bool = False,
+    ) -> NDArray[np.int32]:
+        """Run samples through the bank; `which` numbers into `identities`. Return the rows they touched."""
+        roster = self._roster
+        newcomers = [each for each in identities if roster.row(each) < 0]
+        if newcomers:
+            self._publisher.forget(roster.admit(newcomers, derived=derived))
+        rows = np.array([roster.row(each) for each in identities], dtype=np.int32)
+        row = rows[which]
+        # Load first: the volume of an interval must be known before its latencies are judged.
+        order = np.lexsort((value, row, 1 - roster.is_load[row], ts_ms))
+        row, ts_ms = row[order], ts_ms[order]
+        judged = judge(roster.rows, roster.pools, row, ts_ms, value[order])
         for i in np.flatnonzero(judged.action != SILENT):
             anomaly = self._publisher.speak(
                 int(row[i]),
@@ -146,9 +176,7 @@ class Detector:
             )
             if anomaly is not None:
                 newest[anomaly.id] = anomaly
-        self.closed_ms = end
-        spoken = [*newest.values(), *self._publisher.fall_silent(end)]
-        return self._tick(end, spoken, self._edges_seen(identities, end))
+        return rows
 
     def _edges_seen(self, identities: list[Series], end: int) -> tuple[EdgeSeen, ...]:
         seen = sorted({(each.service, each.peer) for each in identities if each.peer is not None})
@@ -176,12 +204,14 @@ class Detector:
             "rows": [None if each is None else list(each) for each in roster.series],
             "pools": [list(key) for key in roster.pool_keys],
             "free": roster.free,
+            "derived": sorted(roster.derived),
             "edges": [[caller, callee, ts] for (caller, callee), ts in self._edges.items()],
             "open": [[row, each.model_dump(mode="json")] for row, each in self._publisher.open.items()],
         }
         held = self._hold.everything()
         arrays: dict[str, NDArray[Any]] = {"rows": roster.rows[: roster.used].view(np.uint8)}
         arrays |= {f"pools.{name}": array for name, array in roster.pools._asdict().items()}
+        arrays |= {"crowd": roster.crowd[: roster.used]}
         arrays |= {"held.ts_ms": held.ts_ms, "held.series": held.series, "held.value": held.value}
         return pack(header, arrays)
 
@@ -211,9 +241,11 @@ class Detector:
             [None if each is None else _series(each) for each in header["rows"]],
             header["pools"],
             header["free"],
+            header["derived"],
         )
         roster.evicted = header["evicted"]
         roster.rows[: roster.used] = arrays["rows"].view(ROW)
+        roster.crowd[: roster.used] = arrays["crowd"]
         roster.pools = Pools(**{name: arrays[f"pools.{name}"] for name in Pools._fields})
         self._edges = {(caller, callee): ts for caller, callee, ts in header["edges"]}
         self._publisher.open = {row: Anomaly.model_validate(each) for row, each in header["open"]}

@@ -9,7 +9,7 @@ from detectors.episode import PUBLISH
 from detectors.residual import unshaped
 from detectors.roster import Roster
 from detectors.rows import NEVER
-from detectors.telemetry import Series
+from detectors.telemetry import Kind, Series
 
 
 class Publisher:
@@ -35,7 +35,7 @@ class Publisher:
         series, meaning = self.roster.series[row], self.roster.meaning[row]
         if series is None or meaning is None:
             return None
-        crowd = log10(self.roster.instances(series, ts_ms)) if series.instance is not None else 0.0
+        crowd = log10(int(self.roster.crowd[row]))
         score = max(lasting - crowd, 0.0)
         known = self.open.get(row)
         if known is None and (close or score < PUBLISH):
@@ -108,7 +108,8 @@ def _signal(series: Series, family: Family) -> Signal:
         source="log" if family is Family.LOG else "edge" if series.peer is not None else "metric",
         metric=series.metric,
         family=family,
-        unit=series.unit,
+        # The rate of a counter is in its unit per second.
+        unit=f"{series.unit or '1'}/s" if series.kind is Kind.COUNTER else series.unit,
         instance=series.instance,
         version=series.version,
         peer=series.peer,

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 import numpy as np
 
 from detectors.anomaly import Family
-from detectors.bank import Pools, allocate_pools
-from detectors.family import Meaning, Volume, classify
+from detectors.bank import Pools, allocate_pools, refresh
+from detectors.family import Meaning, Shape, Volume, classify
 from detectors.rows import NEVER, Rows, allocate, grown, inherit, reset
 from detectors.telemetry import Kind, Series
 
 _KIND = {Kind.GAUGE: 0, Kind.COUNTER: 1, Kind.DELTA: 2}
-_LIVE_INTERVALS = 5
+LIVE_INTERVALS = 5
+"""Intervals without a sample after which an instance no longer counts as one of several."""
+
 _EVICT_SHARE = 16
 """A sixteenth of the rows is freed at once, so that the search for the idlest is rare."""
 
@@ -39,6 +41,8 @@ class Roster:
         self.evicted = 0
         self.series: list[Series | None] = []
         self.meaning: list[Meaning | None] = []
+        self.derived: set[int] = set()
+        """Rows of series that nobody emits."""
         self._row: dict[Series, int] = {}
         self.free: list[int] = []
         self._pool: dict[tuple[str, ...], int] = {}
@@ -46,12 +50,17 @@ class Roster:
         self._loads: dict[tuple[str, str | None], list[int]] = {}
         self._thirsty: dict[tuple[str, str | None], list[int]] = {}
         self.is_load = np.zeros(256, np.int8)
+        self.counts_failures = np.zeros(256, np.bool_)
+        self.crowd = np.ones(256, np.int32)
+        """Living instances of the row's service and metric, as counted at the last refresh."""
+        self._group_number: dict[Series, int] = {}
+        self._group_of = np.full(256, -1, np.int32)
 
     def row(self, series: Series) -> int:
         """Return the row of a series, or -1."""
         return self._row.get(series, -1)
 
-    def admit(self, newcomers: Iterable[Series]) -> list[int]:
+    def admit(self, newcomers: Iterable[Series], *, derived: bool = False) -> list[int]:
         """Give rows to series seen for the first time; return rows that were evicted to make room.
 
         A new instance inherits the baseline of the youngest living sibling of the same service and metric,
@@ -63,8 +72,11 @@ class Roster:
                 evicted += self._evict()
             row = self._next_row()
             self._enter(series, row)
+            if derived:
+                self.derived.add(row)
             elder = self._elder(series, row)
-            if elder >= 0:
+            # A sum over instances is not like any of them.
+            if elder >= 0 and not (derived and self.is_load[row]):
                 inherit(self.rows, row, elder)
         return evicted
 
@@ -73,7 +85,9 @@ class Roster:
         """What the pools are, in the order of their numbers."""
         return list(self._pool)
 
-    def restore(self, series: list[Series | None], pools: list[list[str]], free: list[int]) -> None:
+    def restore(
+        self, series: list[Series | None], pools: list[list[str]], free: list[int], derived: list[int]
+    ) -> None:
         """Rebuild the relations of rows whose arrays are about to be loaded."""
         self._pool = {tuple(key): number for number, key in enumerate(pools)}
         for each in series:
@@ -81,15 +95,21 @@ class Roster:
             if each is not None:
                 self._enter(each, row)
         self.free = list(free)
+        self.derived = set(derived)
 
-    def instances(self, series: Series, now: int) -> int:
-        """Count the living instances of a series' service and metric, itself included."""
-        rows = self._group.get(group_of(series), [])
-        return max(1, sum(self._lives(row, now) for row in rows))
+    def members(self, group: Series) -> list[int]:
+        """Return the rows of a service's instances for one metric; none if it is also emitted without one."""
+        whole = self._row.get(group)
+        return self._group.get(group, []) if whole is None or whole in self.derived else []
 
-    def _lives(self, row: int, now: int) -> bool:
-        interval = max(int(self.rows["interval"][row]), 1000)
-        return now - int(self.rows["last_ts"][row]) <= _LIVE_INTERVALS * interval
+    def refresh(self, now: int) -> None:
+        """Bring up to date what rows know of each other: pools and crowds. Once a slot."""
+        refresh(self.rows, self.pools, self.used, now)
+        group = self._group_of[: self.used]
+        rows = self.rows[: self.used]
+        living = now - rows["last_ts"] <= LIVE_INTERVALS * np.maximum(rows["interval"], 1000)
+        count = np.bincount(group[living & (group >= 0)], minlength=len(self._group_number) + 1)
+        self.crowd[: self.used] = np.where(group >= 0, np.maximum(count[group], 1), 1)
 
     def _next_row(self) -> int:
         if self.free:
@@ -98,6 +118,9 @@ class Roster:
         if row >= len(self.rows):
             self.rows = grown(self.rows, 2 * row)
             self.is_load = np.concatenate([self.is_load, np.zeros(row, np.int8)])
+            self.counts_failures = np.concatenate([self.counts_failures, np.zeros(row, np.bool_)])
+            self.crowd = np.concatenate([self.crowd, np.ones(row, np.int32)])
+            self._group_of = np.concatenate([self._group_of, np.full(row, -1, np.int32)])
         self.used += 1
         self.series.append(None)
         self.meaning.append(None)
@@ -119,14 +142,18 @@ class Roster:
         self.series[row] = series
         self.meaning[row] = meaning
         self._row[series] = row
-        self._group.setdefault(group_of(series), []).append(row)
+        if series.instance is not None:
+            group = group_of(series)
+            self._group.setdefault(group, []).append(row)
+            self._group_of[row] = self._group_number.setdefault(group, len(self._group_number))
         place = (series.service, series.peer)
         self.is_load[row] = meaning.family is Family.LOAD
+        self.counts_failures[row] = meaning.family is Family.ERROR and meaning.shape is Shape.COUNT
         if meaning.family is Family.LOAD:
             self._loads.setdefault(place, []).append(row)
             for thirsty in self._thirsty.get(place, ()):
                 self._link(thirsty)
-        if meaning.volume is not Volume.NONE:
+        if meaning.volume is not Volume.NONE or meaning.family is Family.ERROR:
             self._thirsty.setdefault(place, []).append(row)
             self._link(row)
 
@@ -142,9 +169,8 @@ class Roster:
 
     def _elder(self, series: Series, row: int) -> int:
         rows = self.rows
-        siblings = [
-            other for other in self._group[group_of(series)] if other != row and rows["filled"][other]
-        ]
+        kin = self._group.get(group_of(series), ())
+        siblings = [other for other in kin if other != row and rows["filled"][other]]
         return max(siblings, key=lambda other: (int(rows["last_ts"][other]), -other), default=-1)
 
     def _link(self, row: int) -> None:
@@ -172,13 +198,18 @@ class Roster:
             if series is None:
                 continue
             del self._row[series]
-            self._group[group_of(series)].remove(row)
+            if series.instance is not None:
+                self._group[group_of(series)].remove(row)
+            self.derived.discard(row)
             place = (series.service, series.peer)
             for relation in (self._loads, self._thirsty):
                 if row in relation.get(place, ()):
                     relation[place].remove(row)
             self.series[row] = self.meaning[row] = None
             self.is_load[row] = 0
+            self.counts_failures[row] = False
+            self.crowd[row] = 1
+            self._group_of[row] = -1
             reset(self.rows, row)
             self.free.append(row)
             for thirsty in self._thirsty.get(place, ()):
