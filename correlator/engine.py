@@ -154,7 +154,7 @@ class Engine:
     def _weigh_now(self, now_ms: int) -> dict[str, ServiceEvidence]:
         longest = max((e.anomaly.interval_ms for e in self._live.values()), default=0)
         from_ms = now_ms - longest * 3 // 2
-        evidence = weigh(self._live.values(), from_ms, now_ms)
+        evidence = weigh(self._live.values(), from_ms, now_ms, confirmed=True)
         time_between(evidence, from_ms, now_ms)
         demand(evidence, self.topology, from_ms, now_ms, now_ms)
         return evidence

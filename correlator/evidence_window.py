@@ -20,6 +20,12 @@ TRACE = 48
 """Updates kept per episode; only its first minutes are evidence."""
 
 
+COARSE_MS = 120_000
+"""From this interval on detectors judge each sample alone; two in a row are asked for here, to open."""
+LONE = 4.0
+"""What a lone coarse sample pays, in powers of ten (detectors charge fine ones the same)."""
+
+
 @dataclass(slots=True)
 class Episode:
     """An anomaly with the course of its score, so that any past instant can be looked at again."""
@@ -27,6 +33,8 @@ class Episode:
     anomaly: Anomaly
     trace: list[tuple[int, float]] = field(default_factory=list)
     """(event time, score), oldest first."""
+    worst: tuple[float, float, float] | None = None
+    """(score, observed, expected) of the strongest update: the newest may already have recovered."""
 
     def take(self, update: Anomaly) -> None:
         """Add an update; a late one finds its place, a repeated one replaces itself."""
@@ -38,6 +46,8 @@ class Episode:
             self.trace = sorted(kept.items())
         if len(self.trace) > TRACE:
             del self.trace[TRACE // 2]
+        if self.worst is None or update.score > self.worst[0]:
+            self.worst = update.score, update.observed, update.expected
         if update.ts_ms >= self.anomaly.ts_ms:
             self.anomaly = update.model_copy(update={"sample": ()}) if update.sample else update
 
@@ -45,6 +55,26 @@ class Episode:
     def armed_until_ms(self) -> int:
         """Until when the episode is news: four minutes, or two samples where they are further apart."""
         return self.anomaly.first_ms + max(240_000, 2 * self.anomaly.interval_ms)
+
+    def confirmed_between(self, from_ms: int, to_ms: int) -> float:
+        """As `score_between`, but a coarse sample must be borne out by the one before it.
+
+        .7·min(S, S_prev) + .3·mean(S, S_prev), or S − 4 alone: five minutes of something are an anecdote.
+        """
+        interval_ms = self.anomaly.interval_ms
+        if interval_ms < COARSE_MS:
+            return self.score_between(from_ms, to_ms)
+        last = min(to_ms, self.armed_until_ms)
+        best, previous = 0.0, None
+        for ts, score in self.trace:
+            if from_ms <= ts <= last:
+                both = score - LONE
+                if previous is not None and ts - previous[0] <= 2 * interval_ms:
+                    low, high = sorted((score, previous[1]))
+                    both = max(both, 0.85 * low + 0.15 * high)
+                best = max(best, both)
+            previous = ts, score
+        return best
 
     def score_between(self, from_ms: int, to_ms: int, news_from_ms: int | None = None) -> float:
         """The largest score said while the episode was news, by updates in [from_ms, to_ms].

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from correlator.evidence_window import Episode
 from correlator.incident import CauseKind, EvidenceLine
 from correlator.ranking import Scored
 from correlator.scene import FLOOR, Scene
 from correlator.service_evidence import ServiceEvidence
-from detectors.anomaly import Anomaly
 
 GROUP_WORDS = {
     "cpu": "CPU",
@@ -23,6 +23,12 @@ GROUP_WORDS = {
     "node": "its node",
     "log": "logs",
     "stale": "silence",
+    "err-": "fewer errors,",
+    "lat-": "faster answers,",
+    "latc-": "faster callees,",
+    "gap-": "less time between caller and callee,",
+    "sat-": "less saturation,",
+    "log-": "fewer log lines,",
     "starves": "callees without work",
     "amplifies": "more calls to callees",
     "other": "other signals",
@@ -42,22 +48,25 @@ def quantity(value: float, unit: str | None) -> str:
     return f"{value:.3g}{suffix}" if abs(value) < 10_000 else f"{value:,.0f}{suffix}"
 
 
-def line(anomaly: Anomaly) -> str:
+def line(episode: Episode) -> str:
     """An anomaly in one line: what, observed against expected, since when."""
+    anomaly = episode.anomaly
+    _, observed, expected = episode.worst or (0.0, anomaly.observed, anomaly.expected)
     where = f" → {anomaly.signal.peer}" if anomaly.signal.peer else ""
     unit = anomaly.signal.unit
     return (
-        f"{anomaly.service}{where} {anomaly.signal.metric} {quantity(anomaly.observed, unit)} "
-        f"against {quantity(anomaly.expected, unit)} since {clock(anomaly.onset_ms)}"
+        f"{anomaly.service}{where} {anomaly.signal.metric} {quantity(observed, unit)} "
+        f"against {quantity(expected, unit)} since {clock(anomaly.onset_ms)}"
     )
 
 
-def evidence_line(anomaly: Anomaly) -> EvidenceLine:
+def evidence_line(episode: Episode) -> EvidenceLine:
     """An anomaly as the incident cites it."""
+    anomaly = episode.anomaly
     return EvidenceLine(
         id=anomaly.id,
         service=anomaly.service,
-        text=line(anomaly),
+        text=line(episode),
         onset_ms=anomaly.onset_ms,
         score=round(anomaly.peak_score, 3),
     )
@@ -87,7 +96,7 @@ def summary(scored: Scored, scene: Scene) -> str:
     mine = scene.evidence.get(candidate.service)
     text = what_is_wrong(mine)
     if mine is not None and mine.strong_groups:
-        text = line(mine.groups[mine.strong_groups[0]].episode.anomaly)
+        text = line(mine.groups[mine.strong_groups[0]].episode)
     if candidate.change is not None:
         change = candidate.change
         text += f"; {change.kind.value} at {clock(change.ts_ms)}"

@@ -29,7 +29,7 @@ def compose(
     ids = {i for h in hypotheses[:3] for f in h.factors for i in f.evidence}
     ids |= {i for h in hypotheses[:3] for hop in h.chain for i in hop.evidence} | state.evidence
     cited = {
-        episode.anomaly.id: episode.anomaly
+        episode.anomaly.id: episode
         for mine in scene.evidence.values()
         for episode in mine.episodes.values()
         if episode.anomaly.id in ids
@@ -62,9 +62,9 @@ def compose(
         calibrated=calibration.calibrated,
         impact=impact,
         discovered=discovered(hops),
-        evidence=tuple(evidence_line(a) for a in sorted(cited.values(), key=lambda a: (a.onset_ms, a.id)))[
-            :60
-        ],
+        evidence=tuple(
+            evidence_line(e) for e in sorted(cited.values(), key=lambda e: (e.anomaly.onset_ms, e.anomaly.id))
+        )[:60],
         supersedes=state.supersedes,
     )
 

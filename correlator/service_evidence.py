@@ -31,7 +31,7 @@ OWN: dict[Family, Weight] = {
     Family.CPU: Weight("cpu", 1.0, 0.3, True),
     Family.MEMORY: Weight("mem", 1.0, 0.5, True),
     Family.SATURATION: Weight("sat", 1.1, 0.3, True),
-    Family.ERROR: Weight("err", 1.0, 1.2),
+    Family.ERROR: Weight("err", 1.2, 0.3),
     Family.OWN_TIME: Weight("lat", 1.0, 0.3, True),
     Family.GAP: Weight("gap", 0.9, 0.2),
     Family.LATENCY: Weight("lat", 1.0, 0.4),
@@ -64,7 +64,12 @@ AT_CALLER: dict[Family, Weight] = {
 }
 """For the caller of an edge signal; a connection pool towards a peer is the caller's own resource."""
 
-NEVER_ALONE = frozenset({"mem", "io", "node", "load", "latc", "other", "stale", "starves", "amplifies"})
+IMPROVABLE = frozenset({"lat", "latc", "gap", "err", "sat", "log"})
+"""Groups whose fall is an improvement, or fast failure: counted apart as `lat-` and so on."""
+NEVER_ALONE = frozenset(
+    {"mem", "io", "node", "load", "latc", "other", "stale", "starves", "amplifies"}
+    | {group + "-" for group in IMPROVABLE}
+)
 """Groups that jump without harm (an hourly job, a garbage collection): they support, never open."""
 
 
@@ -91,12 +96,14 @@ class ServiceEvidence:
 
     def add(self, weight: Weight, score: float, episode: Episode) -> None:
         """Count a score if it is its group's strongest."""
-        value = score * (weight.up if episode.anomaly.direction == "up" else weight.down)
+        up = episode.anomaly.direction == "up"
+        value = score * (weight.up if up else weight.down)
+        group = weight.group if up or weight.group not in IMPROVABLE else weight.group + "-"
         self.episodes[episode.anomaly.id] = episode
-        held = self.groups.get(weight.group)
+        held = self.groups.get(group)
         if held is None or (value, episode.anomaly.id) > (held.value, held.episode.anomaly.id):
-            self.groups[weight.group] = GroupEvidence(
-                value, weight.cause_like, episode, episode.anomaly.onset_ms
+            self.groups[group] = GroupEvidence(
+                value, weight.cause_like and up, episode, episode.anomaly.onset_ms
             )
 
     @property
@@ -140,12 +147,17 @@ class ServiceEvidence:
 
 
 def weigh(
-    episodes: Iterable[Episode], from_ms: int, to_ms: int, news_from_ms: int | None = None
+    episodes: Iterable[Episode],
+    from_ms: int,
+    to_ms: int,
+    news_from_ms: int | None = None,
+    confirmed: bool = False,
 ) -> dict[str, ServiceEvidence]:
     """Sum up episodes per service, by what they said in [from_ms, to_ms].
 
     An edge signal counts for both ends, with different meaning; so a callee without any telemetry of its
-    own is seen through its callers. `news_from_ms` is the time from which evidence is news.
+    own is seen through its callers. `news_from_ms` is the time from which evidence is news;
+    `confirmed` asks for what may open an incident.
     """
     found: dict[str, ServiceEvidence] = {}
 
@@ -156,7 +168,11 @@ def weigh(
         return held
 
     for episode in episodes:
-        score = episode.score_between(from_ms, to_ms, news_from_ms)
+        score = (
+            episode.confirmed_between(from_ms, to_ms)
+            if confirmed
+            else episode.score_between(from_ms, to_ms, news_from_ms)
+        )
         if score <= 0:
             continue
         anomaly = episode.anomaly
