@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,23 +46,30 @@ _run_numbers = itertools.count(1)
 
 
 @pytest.fixture
-def kafka_settings(broker: Broker, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings of one test: topics, groups and state of its own, waits short enough for a test."""
-    import uuid
+def fresh_settings(broker: Broker, tmp_path: Path) -> Callable[[], Settings]:
+    """Makes settings with topics, groups and state of their own, and waits short enough for a test."""
 
-    own = f"t{next(_run_numbers)}-{uuid.uuid4().hex[:6]}"
-    nodes = getattr(broker, "nodes", 1)
-    return Settings.model_validate(
-        {
-            "kafka": {
-                "bootstrap_servers": broker.bootstrap_servers,
-                "topic_prefix": own + ".",
-                "group_prefix": own,
-                "session_timeout_s": 6.0,
-                "replication_factor": nodes,
-            },
-            "detect": {"idle_s": 1.0, "snapshot_interval_s": 1.0},
-            "serve": {"port": 0},
-            "state_dir": tmp_path / "state",
-        }
-    )
+    def make() -> Settings:
+        own = f"t{next(_run_numbers)}-{uuid.uuid4().hex[:6]}"
+        return Settings.model_validate(
+            {
+                "kafka": {
+                    "bootstrap_servers": broker.bootstrap_servers,
+                    "topic_prefix": own + ".",
+                    "group_prefix": own,
+                    "session_timeout_s": 6.0,
+                    "replication_factor": getattr(broker, "nodes", 1),
+                },
+                "detect": {"idle_s": 1.0, "snapshot_interval_s": 1.0},
+                "serve": {"port": 0},
+                "state_dir": tmp_path / own,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def kafka_settings(fresh_settings: Callable[[], Settings]) -> Settings:
+    """Settings of one test."""
+    return fresh_settings()

@@ -1,7 +1,7 @@
 """Kafka clients: made in one place, with the settings that the delivery promises rest on."""
 
-from streams.kafka.clients import admin, consumer, producer
-from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.clients import admin, consumer, headers_of, producer
 from streams.kafka.cluster import reach
+from streams.kafka.dead_letters import DeadLetters
 
-__all__ = ["DeadLetters", "admin", "consumer", "producer", "reach"]
+__all__ = ["DeadLetters", "admin", "consumer", "headers_of", "producer", "reach"]

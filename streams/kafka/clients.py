@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from streams.settings import KafkaSettings
@@ -68,3 +68,9 @@ def consumer(settings: KafkaSettings, group: str, **options: Any) -> Consumer:
 def admin(settings: KafkaSettings) -> AdminClient:
     """Return an admin client."""
     return AdminClient(_base(settings), logger=log)
+
+
+def headers_of(message: Message) -> tuple[tuple[str, bytes], ...]:
+    """Return a record's headers as the pairs that they are on the wire."""
+    # The library's type says "list of pairs or dict of many shapes"; a consumed record has pairs.
+    return cast("tuple[tuple[str, bytes], ...]", tuple(message.headers() or ()))

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams import __version__
 from streams.errors import FatalError
 from streams.settings import KafkaSettings
+from streams.wire.deadletter import encode_headers
 from streams.wire.messages import DeadLetter
+from streams.wire.record import RawRecord
 from streams.wire.topics import DLQ
 
-PREFIX = "headwater-"
 DELIVERY_TIMEOUT_S = 30.0
 """Longer than the election of a partition's new leader, which takes seconds."""
-
-Headers = Sequence[tuple[str, bytes | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A consumed record, whichever client consumed it."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
 
 
 class DeadLetters:
@@ -46,12 +30,12 @@ class DeadLetters:
         self._stage = stage
         self._failed: KafkaError | None = None
 
-    def put(self, origin: Origin, error: Exception, now_ms: int) -> None:
+    def put(self, record: RawRecord, error: Exception, now_ms: int) -> None:
         """Queue one record with its reason."""
         letter = DeadLetter(
-            source_topic=origin.topic,
-            source_partition=origin.partition,
-            source_offset=origin.offset,
+            source_topic=record.topic,
+            source_partition=record.partition,
+            source_offset=record.offset,
             stage=self._stage,
             error=type(error).__name__,
             reason=str(error)[:2000],
@@ -61,15 +45,15 @@ class DeadLetters:
         try:
             self._producer.produce(
                 self._topic,
-                value=origin.value,
-                key=origin.key,
-                headers=[*origin.headers, *headers_of(letter)],
+                value=record.value,
+                key=record.key,
+                headers=list(encode_headers(letter, record.headers)),
                 on_delivery=self._delivered,
             )
         except BufferError:
             # The queue is full of poison: wait for the broker rather than for memory.
             self.flush()
-            self.put(origin, error, now_ms)
+            self.put(record, error, now_ms)
         except KafkaException as refused:
             raise self._stop(refused.args[0]) from None
 
@@ -94,21 +78,3 @@ class DeadLetters:
         return FatalError(
             f"cannot write to {self._topic}: {error.str()}; stopping, so that no record is lost"
         )
-
-
-def headers_of(letter: DeadLetter) -> list[tuple[str, bytes]]:
-    """Return the letter as record headers, one a field."""
-    return [
-        (PREFIX + name.replace("_", "-"), str(value).encode()) for name, value in letter.model_dump().items()
-    ]
-
-
-def letter_of(headers: Headers) -> DeadLetter:
-    """Read the letter back from a dead record's headers."""
-    return DeadLetter.model_validate(
-        {
-            name.removeprefix(PREFIX).replace("-", "_"): value.decode()
-            for name, value in headers
-            if name.startswith(PREFIX) and value is not None
-        }
-    )

@@ -1,0 +1,153 @@
+"""A small synthetic shop, put on the raw topics in headwater's own JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from confluent_kafka import KafkaError, Message, TopicPartition
+
+from streams.kafka import consumer, producer, topics
+from streams.settings import Settings
+
+START_MS = 1_790_000_040_000
+"""A full minute of some day in the past; event time rules, so any day will do."""
+STEP_MS = 15_000
+CALLS = (("frontend", "checkout"), ("checkout", "redis-cart"))
+METRICS = (("cpu_usage", 0.3, 0.02), ("request_latency_seconds", 0.1, 0.01), ("error_rate", 0.01, 0.003))
+FAULT_AFTER = 480
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Two hours of calm, then `redis-cart` runs hot and its callers wait."""
+
+    steps: int = 540
+    domain: str = "shop"
+    seed: int = 1
+    records: list[tuple[str, str, bytes]] = field(default_factory=list)
+    """(topic, key, value), in order of event time."""
+
+    def __post_init__(self) -> None:
+        noise = np.random.default_rng(self.seed)
+        edges = {
+            "domain": self.domain,
+            "edges": [{"caller": a, "callee": b, "ts_ms": START_MS} for a, b in CALLS],
+        }
+        self.records.append(("headwater.topology", "frontend", json.dumps(edges).encode()))
+        services = ["frontend", "checkout", "redis-cart"]
+        for step in range(self.steps):
+            ts_ms = START_MS + step * STEP_MS
+            late = step - FAULT_AFTER
+            for depth, service in enumerate(services):
+                samples = []
+                for metric, base, spread in METRICS:
+                    value = base + noise.normal() * spread
+                    value += 0.6 * (late >= 0 and metric == "cpu_usage" and service == "redis-cart")
+                    value += 0.5 * (depth + 1) * (late >= 2 and metric == "request_latency_seconds")
+                    value += 0.2 * (late >= 4 and metric == "error_rate")
+                    samples.append(
+                        {
+                            "domain": self.domain,
+                            "service": service,
+                            "instance": f"{service}-0",
+                            "metric": metric,
+                            "ts_ms": ts_ms,
+                            "value": value,
+                        }
+                    )
+                self.records.append(("headwater.metrics", service, json.dumps(samples).encode()))
+            if late == -20:
+                deploy = {"domain": self.domain, "service": "frontend", "id": "d-1", "ts_ms": ts_ms}
+                self.records.append(("headwater.deploys", "frontend", json.dumps(deploy).encode()))
+
+    @property
+    def end_ms(self) -> int:
+        return START_MS + (self.steps - 1) * STEP_MS
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+class Wire:
+    """Writes to and reads from the test's own topics."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._producer = producer(settings.kafka)
+
+    def put(self, topic: str, value: bytes | None, key: str = "", **options: object) -> None:
+        self._producer.produce(self.settings.kafka.topic(topic), value=value, key=key.encode(), **options)
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        assert self._producer.flush(30) == 0
+
+    def publish(self, records: list[tuple[str, str, bytes]]) -> None:
+        for topic, key, value in records:
+            self.put(topic, value, key)
+        self.flush()
+
+    def read(
+        self, topic: str, until: Callable[[list[Message]], bool], timeout_s: float = 60
+    ) -> list[Message]:
+        """Return all records of a topic as soon as they fulfil a condition."""
+        found: list[Message] = []
+        for message in self.follow(topic, timeout_s):
+            found.append(message)
+            if until(found):
+                return found
+        raise AssertionError(f"{topic}: {len(found)} records, and still waiting after {timeout_s} s")
+
+    def everything(self, topic: str) -> list[Message]:
+        """Return all records that are on the topic now."""
+        return list(self.follow(topic, 30, stop_at_end=True))
+
+    def follow(self, topic: str, timeout_s: float, *, stop_at_end: bool = False) -> Iterator[Message]:
+        import time
+
+        reader = consumer(self.settings.kafka, "test-reader")
+        try:
+            name = self.settings.kafka.topic(topic)
+            partitions = reader.list_topics(name, timeout=10).topics[name].partitions
+            reader.assign([TopicPartition(name, number, 0) for number in partitions])
+            ended: set[int] = set()
+            deadline = time.monotonic() + timeout_s
+            while time.monotonic() < deadline:
+                message = reader.poll(0.2)
+                if message is None:
+                    continue
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    ended.add(message.partition())
+                    if stop_at_end and len(ended) == len(partitions):
+                        return
+                else:
+                    raise AssertionError(error)
+            assert not stop_at_end, f"{topic} has no end"
+        finally:
+            reader.close()
+
+
+@pytest.fixture
+def new_wire(fresh_settings: Callable[[], Settings]) -> Callable[[], Wire]:
+    """Makes topics of their own, for tests that compare two runs."""
+
+    def make() -> Wire:
+        settings = fresh_settings()
+        topics.create(settings.kafka)
+        return Wire(settings)
+
+    return make
+
+
+@pytest.fixture
+def wire(new_wire: Callable[[], Wire]) -> Wire:
+    return new_wire()

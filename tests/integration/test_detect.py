@@ -1,0 +1,159 @@
+"""DETECT between a real broker and the evidence log."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import pytest
+
+from streams.serve import Health
+from streams.settings import Settings
+from streams.stages.detect import DetectStage
+from streams.wire.codec import decode
+from streams.wire.deadletter import decode_headers
+from streams.wire.messages import EvidenceRecord
+
+pytestmark = pytest.mark.kafka
+
+
+@contextmanager
+def detecting(settings: Settings) -> Iterator[DetectStage]:
+    health, stop, failures = Health(), Event(), []
+    stage = DetectStage(settings, health)
+
+    def work() -> None:
+        try:
+            stage.run(stop)
+        except BaseException as error:
+            failures.append(error)
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        assert health.ready_event.wait(30), failures
+        yield stage
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not failures
+
+
+def items_of(messages):
+    return [item for message in messages for item in decode(EvidenceRecord, message.value()).items]
+
+
+def progressed_to(ts_ms):
+    def reached(messages):
+        newest = items_of(messages[-1:])[-1]
+        return newest.type == "progress" and newest.watermark_ms >= ts_ms
+
+    return reached
+
+
+def evidence_until(wire, ts_ms):
+    return wire.read("headwater.evidence", progressed_to(ts_ms))
+
+
+def sayings(messages):
+    """What was said, each once: everything but the promises, which depend on batches."""
+    return {item.model_dump_json() for item in items_of(messages) if item.type != "progress"}
+
+
+def test_a_fault_becomes_evidence_with_its_changes_and_edges(wire, shop):
+    wire.publish(shop.records)
+    with detecting(wire.settings):
+        found = evidence_until(wire, shop.end_ms - 30_000)
+
+    items = items_of(found)
+    assert {message.key() for message in found} == {b"shop"}
+    assert any(item.type == "anomaly" and item.service == "redis-cart" for item in items)
+    assert [item.id for item in items if item.type == "change"] == ["d-1"]
+    assert {(item.caller, item.callee) for item in items if item.type == "edge"} == {
+        ("frontend", "checkout"),
+        ("checkout", "redis-cart"),
+    }
+
+
+def test_a_stop_and_a_restart_say_what_one_run_says(new_wire, shop):
+    through, stopped = new_wire(), new_wire()
+    through.publish(shop.records)
+    with detecting(through.settings):
+        expected = evidence_until(through, shop.end_ms - 30_000)
+
+    cut = len(shop.records) * 95 // 100
+    stopped.publish(shop.records[:cut])
+    with detecting(stopped.settings):
+        evidence_until(stopped, shop.end_ms - 50 * 15_000)
+    stopped.publish(shop.records[cut:])
+    with detecting(stopped.settings):
+        found = evidence_until(stopped, shop.end_ms - 30_000)
+
+    assert sayings(found) == sayings(expected)
+    ticks = [decode(EvidenceRecord, message.value()) for message in found]
+    spoken = [record.tick_ms for record in ticks if len(record.items) > 1]
+    assert len(spoken) == len(set(spoken)), "a tick was said twice although the stop was in order"
+
+
+def test_a_lost_state_directory_is_restored_from_the_snapshot_topic(wire, shop, tmp_path):
+    cut = len(shop.records) * 95 // 100
+    wire.publish(shop.records[:cut])
+    with detecting(wire.settings):
+        before = evidence_until(wire, shop.end_ms - 50 * 15_000)
+    wire.publish(shop.records[cut:])
+    elsewhere = wire.settings.model_copy(update={"state_dir": tmp_path / "elsewhere"})
+    with detecting(elsewhere):
+        found = evidence_until(wire, shop.end_ms - 30_000)
+
+    again = {item.model_dump_json() for item in items_of(found[len(before) :]) if item.type == "anomaly"}
+    assert again
+    assert not again & {item.model_dump_json() for item in items_of(before)}, "history was read again"
+
+
+def test_garbage_on_every_topic_is_dead_lettered_untouched_and_the_rest_goes_on(wire, shop):
+    garbage = b'\xff\x00 {"not": json'
+    wire.publish(shop.records[: len(shop.records) // 2])
+    for topic in wire.settings.detect.topics:
+        wire.put(topic, garbage, "some-key", headers=[("origin", b"a test")])
+    wire.publish(shop.records[len(shop.records) // 2 :])
+    with detecting(wire.settings):
+        found = evidence_until(wire, shop.end_ms - 30_000)
+        count = len(wire.settings.detect.topics)
+        dead = wire.read("headwater.dlq", lambda letters: len(letters) == count)
+
+    assert any(item.type == "anomaly" and item.service == "redis-cart" for item in items_of(found))
+    letters = [decode_headers(message.headers()) for message in dead]
+    prefix = wire.settings.kafka.topic_prefix
+    assert {letter.source_topic.removeprefix(prefix) for letter, _ in letters} == set(
+        wire.settings.detect.topics
+    )
+    assert all(letter.stage == "detect" and letter.error == "DecodeError" for letter, _ in letters)
+    assert all(original == [("origin", b"a test")] for _, original in letters)
+    assert {(message.key(), message.value()) for message in dead} == {(b"some-key", garbage)}
+
+
+def test_a_clock_an_hour_ahead_does_not_close_everybodys_windows(wire, shop):
+    now_ms = time.time_ns() // 1_000_000
+    shift_ms = now_ms - shop.end_ms
+    recent = [
+        (topic, key, re.sub(rb'"ts_ms": (\d+)', lambda m: b'"ts_ms": %d' % (int(m[1]) + shift_ms), value))
+        for topic, key, value in shop.records
+    ]
+    wrong = {
+        "domain": "shop",
+        "service": "wrong",
+        "metric": "cpu_usage",
+        "ts_ms": now_ms + 3_600_000,
+        "value": 1,
+    }
+    half = len(recent) // 2
+    wire.publish(recent[:half])
+    wire.publish([("headwater.metrics", "wrong", json.dumps(wrong).encode())])
+    wire.publish(recent[half:])
+    with detecting(wire.settings):
+        found = evidence_until(wire, now_ms - 60_000)
+
+    newest = max(item.watermark_ms for item in items_of(found) if item.type == "progress")
+    assert newest <= time.time_ns() // 1_000_000
