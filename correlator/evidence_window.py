@@ -22,8 +22,8 @@ TRACE = 48
 
 COARSE_MS = 120_000
 """From this interval on detectors judge each sample alone; two in a row are asked for here, to open."""
-LONE = 4.0
-"""What a lone coarse sample pays, in powers of ten (detectors charge fine ones the same)."""
+LONE = 6.0
+"""What a lone coarse sample pays, in powers of ten; detectors charge a lone minute 4."""
 
 
 @dataclass(slots=True)
