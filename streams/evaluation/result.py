@@ -28,7 +28,7 @@ def result(outcomes: Sequence[Outcome], wall_s: float) -> dict[str, Any]:
     found: dict[str, Any] = {
         "total": figures(scored, wall_s),
         "systems": {name: figures([one for one in scored if one.system == name]) for name in systems},
-        "recordings": {one.recording: figures([one]) for one in scored},
+        "recordings": {one.recording: {"system": one.system, **figures([one])} for one in scored},
         "cases": [asdict(case) for one in scored for case in one.cases],
         "incidents": [asdict(opening) for one in scored for opening in one.openings],
     }
