@@ -128,8 +128,17 @@ LATENCY_OFFSET_S = 0.002
 BYTES_OFFSET = 100.0
 
 
+LINE_UNIT = "{line}"
+"""Unit of all counts of log lines."""
+LOG_PREFIX = "log."
+"""Of counts over a service's lines; a template's series bears the template's text."""
+LOG_LINES = "log.lines"
+
+
 def classify(series: Series) -> Meaning:
     """Tell what a series measures; a name that says nothing is `OTHER`, never an error."""
+    if is_log(series):
+        return _log(series)
     words = tokens(series.metric)
     have = frozenset(words)
     unit = (series.unit or "").strip()
@@ -139,6 +148,22 @@ def classify(series: Series) -> Meaning:
         inner = _entity(series, have - {words[0]}, unit)
         return _replace(inner, Family.NODE)
     return _entity(series, have, unit)
+
+
+def is_log(series: Series) -> bool:
+    """Tell whether a series was counted from log lines."""
+    return series.unit == LINE_UNIT or series.metric.startswith(LOG_PREFIX)
+
+
+def is_template(series: Series) -> bool:
+    """Tell whether a series counts the lines of one template."""
+    return series.unit == LINE_UNIT and not series.metric.startswith(LOG_PREFIX)
+
+
+def _log(series: Series) -> Meaning:
+    if series.unit == LINE_UNIT:
+        return Meaning(Family.LOG, Shape.COUNT, offset=0.375, floor=FLOOR_COUNT)
+    return Meaning(Family.LOG, Shape.LINEAR, floor=1.0, volume=Volume.PERCENT)
 
 
 def _replace(meaning: Meaning, family: Family) -> Meaning:

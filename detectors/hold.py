@@ -1,4 +1,4 @@
-"""Samples wait here until the watermark has passed their tick, so that batching and order cannot matter."""
+"""Samples and lines wait here until the watermark passes their tick: batching and order cannot matter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.telemetry import SampleBatch
+from detectors.logs import Line
+from detectors.telemetry import LogBatch, SampleBatch
 
 S = TypeVar("S", bound=np.generic)
 
@@ -54,6 +55,46 @@ class Hold:
             _joined([part.series for part in parts], np.int32),
             _joined([part.value for part in parts], np.float64),
         )
+
+
+class LineHold:
+    """The same for log lines."""
+
+    def __init__(self) -> None:
+        self._lines: list[Line] = []
+
+    def put(self, batch: LogBatch, closed_ms: int | None) -> int:
+        """Keep lines of open ticks; return how many were too late."""
+        late = 0
+        columns = zip(batch.ts_ms, batch.service, batch.body, batch.severity, batch.instance, strict=True)
+        for ts_ms, service, body, severity, instance in columns:
+            if closed_ms is not None and ts_ms <= closed_ms:
+                late += 1
+            else:
+                self._lines.append(Line(int(ts_ms), service, body, severity or "", instance or ""))
+        return late
+
+    def release(self, upto_ms: int, tick_ms: int) -> dict[int, list[Line]]:
+        """Take out the lines at or before a time, by the end of their tick, sorted."""
+        due: dict[int, list[Line]] = {}
+        kept: list[Line] = []
+        for line in self._lines:
+            if line.ts_ms <= upto_ms:
+                due.setdefault(-(-line.ts_ms // tick_ms) * tick_ms, []).append(line)
+            else:
+                kept.append(line)
+        self._lines = kept
+        for lines in due.values():
+            lines.sort()
+        return due
+
+    def everything(self) -> list[Line]:
+        """Return all that is held."""
+        return self._lines
+
+    def restore(self, lines: list[Line]) -> None:
+        """Take back what `everything` returned."""
+        self._lines = lines
 
 
 def _joined(columns: list[NDArray[S]], code: type[S]) -> NDArray[S]:

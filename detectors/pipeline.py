@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.anomaly import Anomaly
-from detectors.bank import Pools, judge
-from detectors.derive import Derived, pooled, shares
-from detectors.episode import CLOSE, SILENT
+from detectors.bank import Pools
 from detectors.grid import SLOT_MS, tick_of
-from detectors.hold import Hold
+from detectors.hold import Hold, LineHold
+from detectors.judging import Judging
+from detectors.logs import Line, LogBook
 from detectors.publish import Publisher
 from detectors.roster import Roster
 from detectors.rows import ROW
@@ -70,6 +70,8 @@ class Detector:
         self.closed_ms: int | None = None
         """End of the newest closed tick."""
         self._hold = Hold()
+        self._lines = LineHold()
+        self._logbook = LogBook()
         self._roster = Roster(self.config.max_series)
         self._publisher = Publisher(domain, self._roster)
         self._edges: dict[tuple[str, str], int] = {}
@@ -86,7 +88,7 @@ class Detector:
 
     def observe_logs(self, lines: LogBatch) -> None:
         """Take log lines; they become template, novelty and severity series of the same bank."""
-        # Filled in by detectors.logs; until then lines carry no evidence.
+        self.late += self._lines.put(lines, self.closed_ms)
 
     def advance(self, watermark_ms: int) -> list[Tick]:
         """Close every tick that ends at or before the watermark; silent ticks are left out."""
@@ -95,17 +97,16 @@ class Detector:
         if self.closed_ms is not None and last <= self.closed_ms:
             return []
         due = self._hold.release(last)
+        lines = self._lines.release(last, width)
         ends = tick_of(due.ts_ms, width)
         order = np.argsort(ends, kind="stable")
         ends = ends[order]
         said: list[Tick] = []
-        begins = [k for k in range(len(ends)) if k == 0 or ends[k] != ends[k - 1]]
-        for start, stop in zip(begins, [*begins[1:], len(ends)][: len(begins)], strict=True):
-            end = int(ends[start])
+        for end in sorted({*map(int, np.unique(ends)), *lines}):
             said += self._silent_ticks(end - width)
-            chosen = order[start:stop]
+            chosen = order[np.searchsorted(ends, end) : np.searchsorted(ends, end, side="right")]
             batch = SampleBatch(due.ts_ms[chosen], due.series[chosen], due.value[chosen])
-            said += self._close(end, batch)
+            said += self._close(end, batch, lines.get(end, []))
         said += self._silent_ticks(last)
         self.closed_ms = last
         return said
@@ -119,67 +120,24 @@ class Detector:
         self.closed_ms = upto_ms
         return said
 
-    def _close(self, end: int, batch: SampleBatch) -> list[Tick]:
+    def _close(self, end: int, batch: SampleBatch, lines: list[Line]) -> list[Tick]:
         roster = self._roster
         minute = (end - self.config.tick_ms) // SLOT_MS
         if minute > self._minute:
             roster.refresh(end - self.config.tick_ms)
             self._minute = minute
         present, which = np.unique(batch.series, return_inverse=True)
-        identities = [self.catalog[int(number)] for number in present]
-        newest: dict[str, Anomaly] = {}
-        touched = self._judge(identities, which, batch.ts_ms, batch.value, newest)
-        failing = shares(roster, touched)
-        touched = np.concatenate([touched, self._judge_derived(failing, newest)])
-        self._judge_derived(pooled(roster, touched, end), newest)
+        series = [self.catalog[int(number)] for number in present]
+        judging = Judging(roster, self._publisher, end)
+        judging.emitted(series, which, batch.ts_ms, batch.value)
+        judging.counted(self._logbook.count(lines, end))
         self.closed_ms = end
-        spoken = [*newest.values(), *self._publisher.fall_silent(end)]
-        return self._tick(end, spoken, self._edges_seen(identities, end))
+        return self._tick(
+            end, judging.anomalies + self._publisher.fall_silent(end), self._edges_seen(series, end)
+        )
 
-    def _judge_derived(self, found: Derived, newest: dict[str, Anomaly]) -> NDArray[np.int32]:
-        if not found:
-            return np.empty(0, np.int32)
-        ts_ms = np.array([ts for ts, _ in found.values()], dtype=np.int64)
-        value = np.array([x for _, x in found.values()])
-        return self._judge(list(found), np.arange(len(found)), ts_ms, value, newest, derived=True)
-
-    def _judge(
-        self,
-        identities: list[Series],
-        which: NDArray[np.intp],
-        ts_ms: NDArray[np.int64],
-        value: NDArray[np.float64],
-        newest: dict[str, Anomaly],
-        *,
-        derived: bool = False,
-    ) -> NDArray[np.int32]:
-        """Run samples through the bank; `which` numbers into `identities`. Return the rows they touched."""
-        roster = self._roster
-        newcomers = [each for each in identities if roster.row(each) < 0]
-        if newcomers:
-            self._publisher.forget(roster.admit(newcomers, derived=derived))
-        rows = np.array([roster.row(each) for each in identities], dtype=np.int32)
-        row = rows[which]
-        # Load first: the volume of an interval must be known before its latencies are judged.
-        order = np.lexsort((value, row, 1 - roster.is_load[row], ts_ms))
-        row, ts_ms = row[order], ts_ms[order]
-        judged = judge(roster.rows, roster.pools, row, ts_ms, value[order])
-        for i in np.flatnonzero(judged.action != SILENT):
-            anomaly = self._publisher.speak(
-                int(row[i]),
-                int(ts_ms[i]),
-                float(judged.lasting[i]),
-                float(judged.value[i]),
-                float(judged.expected[i]),
-                float(judged.scale[i]),
-                close=bool(judged.action[i] == CLOSE),
-            )
-            if anomaly is not None:
-                newest[anomaly.id] = anomaly
-        return rows
-
-    def _edges_seen(self, identities: list[Series], end: int) -> tuple[EdgeSeen, ...]:
-        seen = sorted({(each.service, each.peer) for each in identities if each.peer is not None})
+    def _edges_seen(self, series: list[Series], end: int) -> tuple[EdgeSeen, ...]:
+        seen = sorted({(each.service, each.peer) for each in series if each.peer is not None})
         due = [edge for edge in seen if end - self._edges.get(edge, -EDGE_EVERY_MS) >= EDGE_EVERY_MS]
         self._edges.update(dict.fromkeys(due, end))
         return tuple(EdgeSeen(caller, callee, end) for caller, callee in due)
@@ -200,6 +158,8 @@ class Detector:
             "evicted": roster.evicted,
             "closed_ms": self.closed_ms,
             "minute": self._minute,
+            "lines": [list(line) for line in self._lines.everything()],
+            "logbook": self._logbook.dump(),
             "catalog": [list(self.catalog[k]) for k in range(len(self.catalog))],
             "rows": [None if each is None else list(each) for each in roster.series],
             "pools": [list(key) for key in roster.pool_keys],
@@ -251,6 +211,8 @@ class Detector:
         self._publisher.open = {row: Anomaly.model_validate(each) for row, each in header["open"]}
         held = SampleBatch(arrays["held.ts_ms"], arrays["held.series"], arrays["held.value"])
         self._hold.put(held, None)
+        self._lines.restore([Line(*each) for each in header["lines"]])
+        self._logbook = LogBook.load(header["logbook"])
 
 
 def _series(parts: list[Any]) -> Series:

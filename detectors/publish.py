@@ -24,7 +24,16 @@ class Publisher:
         self.open: dict[int, Anomaly] = {}
 
     def speak(
-        self, row: int, ts_ms: int, lasting: float, y: float, expected: float, scale: float, *, close: bool
+        self,
+        row: int,
+        ts_ms: int,
+        lasting: float,
+        y: float,
+        expected: float,
+        scale: float,
+        *,
+        close: bool,
+        exemplar: str | None = None,
     ) -> Anomaly | None:
         """Word one update; None when it is too weak to be said for the first time.
 
@@ -63,6 +72,7 @@ class Publisher:
             expected=self._raw(row, expected),
             scale=_short(abs(unshaped(shape, offset, expected + scale) - base)),
             sample=self._sample(row),
+            exemplar=exemplar or (known.exemplar if known else None),
         )
         if close:
             del self.open[row]

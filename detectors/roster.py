@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.anomaly import Family
 from detectors.bank import Pools, allocate_pools, refresh
-from detectors.family import Meaning, Shape, Volume, classify
+from detectors.family import LOG_LINES, Meaning, Shape, Volume, classify, is_log, is_template
 from detectors.rows import NEVER, Rows, allocate, grown, inherit, reset
 from detectors.telemetry import Kind, Series
 
@@ -27,7 +27,15 @@ def order_key(series: Series) -> tuple[str, ...]:
 
 def group_of(series: Series) -> Series:
     """Return the identity above the instance: what survives a rollout."""
+    if is_template(series):
+        # Many templates of a service are as many chances to be wrong as many instances are.
+        return Series(series.service, "log template")
     return series._replace(instance=None, version=None)
+
+
+def _place(series: Series) -> tuple[str, str | None]:
+    """Return where requests are counted: at the service, on the edge, or in the service's log."""
+    return series.service, LOG_LINES if is_log(series) else series.peer
 
 
 class Roster:
@@ -142,14 +150,14 @@ class Roster:
         self.series[row] = series
         self.meaning[row] = meaning
         self._row[series] = row
-        if series.instance is not None:
+        if series.instance is not None or is_template(series):
             group = group_of(series)
             self._group.setdefault(group, []).append(row)
             self._group_of[row] = self._group_number.setdefault(group, len(self._group_number))
-        place = (series.service, series.peer)
-        self.is_load[row] = meaning.family is Family.LOAD
+        place = _place(series)
+        self.is_load[row] = meaning.family is Family.LOAD or series.metric == LOG_LINES
         self.counts_failures[row] = meaning.family is Family.ERROR and meaning.shape is Shape.COUNT
-        if meaning.family is Family.LOAD:
+        if self.is_load[row]:
             self._loads.setdefault(place, []).append(row)
             for thirsty in self._thirsty.get(place, ()):
                 self._link(thirsty)
@@ -158,7 +166,8 @@ class Roster:
             self._link(row)
 
     def _pool_of(self, series: Series) -> int:
-        key = (series.metric, series.unit or "", series.kind, series.labels, str(series.peer is not None))
+        metric = "log template" if is_template(series) else series.metric
+        key = (metric, series.unit or "", series.kind, series.labels, str(series.peer is not None))
         number = self._pool.setdefault(key, len(self._pool))
         if number >= len(self.pools.scale):
             larger = allocate_pools(2 * number)
@@ -169,7 +178,7 @@ class Roster:
 
     def _elder(self, series: Series, row: int) -> int:
         rows = self.rows
-        kin = self._group.get(group_of(series), ())
+        kin = () if is_template(series) else self._group.get(group_of(series), ())
         siblings = [other for other in kin if other != row and rows["filled"][other]]
         return max(siblings, key=lambda other: (int(rows["last_ts"][other]), -other), default=-1)
 
@@ -186,7 +195,7 @@ class Roster:
             near = 0 if other.instance == series.instance else 1 if other.instance is None else 2
             return near, meaning.load_rank, load
 
-        loads = self._loads.get((series.service, series.peer), [])
+        loads = self._loads.get(_place(series), [])
         self.rows["load_row"][row] = min(loads, key=distance, default=-1)
 
     def _evict(self) -> list[int]:
@@ -198,10 +207,10 @@ class Roster:
             if series is None:
                 continue
             del self._row[series]
-            if series.instance is not None:
+            if row in self._group.get(group_of(series), ()):
                 self._group[group_of(series)].remove(row)
             self.derived.discard(row)
-            place = (series.service, series.peer)
+            place = _place(series)
             for relation in (self._loads, self._thirsty):
                 if row in relation.get(place, ()):
                     relation[place].remove(row)

@@ -1,0 +1,50 @@
+"""How bad a line says it is."""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    """OpenTelemetry's severity ranges, folded to what detection needs."""
+
+    ORDINARY = 0
+    WARNING = 1
+    ERROR = 2
+
+
+_NAMES = {
+    **dict.fromkeys(
+        ("trace", "debug", "fine", "info", "information", "notice", "i", "d", "t"), Severity.ORDINARY
+    ),
+    **dict.fromkeys(("warn", "warning", "w"), Severity.WARNING),
+    **dict.fromkeys(("error", "err", "severe", "e", "fatal", "critical", "crit", "f"), Severity.ERROR),
+    **dict.fromkeys(("alert", "emerg", "emergency", "panic", "failure"), Severity.ERROR),
+}
+_LEVEL = re.compile(r"\b(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b")
+_WORDS = re.compile(
+    r"\b(?:[\w.]*(?:Exception|Error)\b|Traceback|panic:|segfault|core dumped|fatal error|out of memory"
+    r"|OOMKilled)"
+)
+_HEAD = 200
+"""Characters in which a level or a tell-tale word is looked for: behind them begins the payload."""
+
+
+def severity_of(declared: str | None, body: str) -> Severity:
+    """Take the producer's word; without one, look for a level, then for a tell-tale word, in the body.
+
+    Examples
+    --------
+    >>> severity_of("WARN", ""), severity_of(None, "java.io.IOException: broken pipe")
+    (<Severity.WARNING: 1>, <Severity.ERROR: 2>)
+    """
+    if declared:
+        known = _NAMES.get(declared.strip().lower().rstrip("0123456789"))
+        if known is not None:
+            return known
+    head = body[:_HEAD]
+    level = _LEVEL.search(head)
+    if level:
+        return _NAMES[level[1].lower()]
+    return Severity.ERROR if _WORDS.search(head) else Severity.ORDINARY
