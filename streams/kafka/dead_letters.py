@@ -16,6 +16,23 @@ DELIVERY_TIMEOUT_S = 30.0
 """Longer than the election of a partition's new leader, which takes seconds."""
 
 
+def headers_for(
+    record: RawRecord, error: Exception, stage: str, now_ms: int
+) -> list[tuple[str, bytes | None]]:
+    """Return the headers under which a record is dead-lettered: why, and the record's own."""
+    letter = DeadLetter(
+        source_topic=record.topic,
+        source_partition=record.partition,
+        source_offset=record.offset,
+        stage=stage,
+        error=type(error).__name__,
+        reason=str(error)[:2000],
+        code_version=__version__,
+        first_seen_ms=now_ms,
+    )
+    return encode_headers(letter, record.headers)
+
+
 class DeadLetters:
     """Writes poison to the dead-letter topic and knows when it is safely there.
 
@@ -32,22 +49,12 @@ class DeadLetters:
 
     def put(self, record: RawRecord, error: Exception, now_ms: int) -> None:
         """Queue one record with its reason."""
-        letter = DeadLetter(
-            source_topic=record.topic,
-            source_partition=record.partition,
-            source_offset=record.offset,
-            stage=self._stage,
-            error=type(error).__name__,
-            reason=str(error)[:2000],
-            code_version=__version__,
-            first_seen_ms=now_ms,
-        )
         try:
             self._producer.produce(
                 self._topic,
                 value=record.value,
                 key=record.key,
-                headers=list(encode_headers(letter, record.headers)),
+                headers=list(headers_for(record, error, self._stage, now_ms)),
                 on_delivery=self._delivered,
             )
         except BufferError:

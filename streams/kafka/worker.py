@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 import faust
 import structlog
@@ -44,6 +43,8 @@ def faust_app(stage: str, settings: Settings) -> faust.App:
     """Return an app whose id, state and group are those of one stage."""
     kafka = settings.kafka
     name = f"{kafka.group_prefix}-{stage}"
+    datadir = settings.state_dir / "faust" / name
+    datadir.mkdir(parents=True, exist_ok=True)
     return faust.App(
         name,
         broker=[f"kafka://{address.strip()}" for address in kafka.bootstrap_servers.split(",")],
@@ -52,7 +53,7 @@ def faust_app(stage: str, settings: Settings) -> faust.App:
         broker_heartbeat_interval=kafka.session_timeout_s / 5,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
-        datadir=str(Path(settings.state_dir) / "faust" / name),
+        datadir=str(datadir.absolute()),
         store="rocksdb://",
         table_standby_replicas=0,
         topic_partitions=kafka.domain_partitions,
@@ -125,8 +126,6 @@ def state_table(app: faust.App, name: str, partitions: int) -> StateTable:
         partitions=partitions,
         key_type=bytes,
         value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
         options=dict(STORE_OPTIONS),
         extra_topic_configs={"max.message.bytes": str(MAX_MESSAGE_BYTES)},
     )
@@ -134,13 +133,26 @@ def state_table(app: faust.App, name: str, partitions: int) -> StateTable:
     return table
 
 
-async def run_app(app: faust.App, stop: Event, health: Health) -> None:
+class Stage(Protocol):
+    """What a worker asks of the stage whose app it runs."""
+
+    failure: BaseException | None
+    """Why the stage cannot go on; None while it can."""
+
+    async def turn(self) -> None:
+        """Do what is due without a record: called several times a second."""
+
+    async def finish(self) -> None:
+        """Save and acknowledge everything, before the worker leaves its group."""
+
+
+async def run_app(app: faust.App, stage: Stage, stop: Event, health: Health) -> None:
     """Run the app until told to stop.
 
     Raises
     ------
     FatalError
-        The app crashed: a restart goes on from what is committed.
+        The stage or Faust cannot go on: a restart continues from what is acknowledged.
     """
 
     async def settled(_app: object, **_: object) -> None:
@@ -155,11 +167,16 @@ async def run_app(app: faust.App, stop: Event, health: Health) -> None:
     app.finalize()
     await app.start()
     try:
-        while not stop.is_set() and not app.should_stop and not app.crashed:
+        while not stop.is_set():
+            if stage.failure is not None:
+                raise FatalError(str(stage.failure)) from stage.failure
+            if app.should_stop or app.crashed:
+                raise FatalError(f"the Faust worker ended: {app.crash_reason!r}")
             health.beat()
+            await stage.turn()
             await asyncio.sleep(LOOK_S)
-        if not stop.is_set():
-            raise FatalError(f"the Faust worker ended: {app.crash_reason!r}")
+        await stage.finish()
+        await app.consumer.commit()
     finally:
         try:
             await asyncio.wait_for(app.stop(), STOP_TIMEOUT_S)
