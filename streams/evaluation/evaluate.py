@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -109,18 +112,36 @@ def evaluate(
         return outcomes
     # Spawned, not forked: a fork of a process that has used Arrow's or numba's threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
-        futures: list[Future[Outcome]] = []
-        for number, task in enumerate(tasks):
-            future = pool.submit(evaluate_one, task)
-            if on_progress:
-                future.add_done_callback(lambda _, n=number: on_progress(n, 1.0))  # type: ignore[misc]
-            futures.append(future)
+    with ProcessPoolExecutor(min(jobs, len(tasks)), context) as pool:
         try:
+            with _children_leave_interrupts():
+                futures = [pool.submit(evaluate_one, task) for task in tasks]
+            for number, future in enumerate(futures):
+                if on_progress:
+                    future.add_done_callback(partial(_finished, on_progress, number))
             return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
             raise
+
+
+def _finished(on_progress: Callable[[int, float], None], number: int, _: Future[Outcome]) -> None:
+    on_progress(number, 1.0)
+
+
+@contextmanager
+def _children_leave_interrupts() -> Iterator[None]:
+    """A terminal's Ctrl-C reaches the whole group, but only the first process may answer it.
+
+    Processes started in here inherit that it is ignored, from their first instruction on.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def open_named(paths: Sequence[Path]) -> list[Recording]:

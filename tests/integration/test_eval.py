@@ -1,6 +1,8 @@
 """`headwater eval` as a person runs it, on recordings written here and on the real ones."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -230,6 +232,28 @@ def test_a_half_written_file_is_one_line_too(shop, tmp_path, jobs):
     assert code == 2
     assert said.startswith(f"headwater: {broken}: not a complete Parquet file")
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupt_ends_all_processes_quietly(tmp_path, jobs):
+    for number in range(4):
+        write(tmp_path, f"r{number}", minutes=2000, fault_minute=None)
+    begun = tmp_path / "out.jsonl"
+    command = [Path(sys.executable).with_name("headwater"), "eval", tmp_path, "--jobs", str(jobs)]
+    process = subprocess.Popen(
+        [*command, "--incidents", begun],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not begun.exists():  # it is made before the first recording is run, and filled at the end
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    printed, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert printed == b""
+    assert b"Traceback" not in said
 
 
 def test_settled_incidents_are_those_that_are_written(shop, tmp_path):
