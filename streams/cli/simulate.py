@@ -22,19 +22,31 @@ def simulate(
     ] = Path("recordings"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
     hours: Annotated[
-        float, typer.Option(min=0.1, help="Healthy hours before the live part of a scenario.")
-    ] = 2.0,
+        float | None,
+        typer.Option(
+            min=0.1, help="Healthy hours before the first fault; 2 in a scenario, 3 in a random world."
+        ),
+    ] = None,
+    worlds: Annotated[int, typer.Option(min=0, help="Write so many random recordings instead.")] = 0,
+    faults: Annotated[
+        int, typer.Option(min=0, help="Faults in each random recording; every sixth has none.")
+    ] = 4,
+    services: Annotated[
+        int | None, typer.Option(min=8, max=200, help="Services of each random world; drawn if absent.")
+    ] = None,
     interval_s: Annotated[float, typer.Option(min=1.0, help="Seconds between samples.")] = 15.0,
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Write a recording of a simulated system, with its truth in labels.jsonl and truth.jsonl.
 
-    Example: headwater simulate --scenario cascade --out /tmp/recordings
+    headwater simulate --scenario cascade --out /tmp/recordings
+
+    headwater simulate --worlds 20 --faults 4 --seed 7 --out /tmp/worlds
     """
     from rich.progress import Progress
 
-    from streams.simulator import SCENARIOS, Options, run_scenario
+    from streams.simulator import SCENARIOS, CampaignOptions, Options, run_campaign, run_scenario
 
     if list_:
         if json_:
@@ -43,14 +55,24 @@ def simulate(
             for known in SCENARIOS.values():
                 typer.echo(f"{known.name:<20}{known.story}")
         return
-    if scenario is None:
-        raise UserError("say what to simulate: --scenario NAME (`--list` shows the names)")
+    if scenario is None and not worlds:
+        raise UserError("say what to simulate: --scenario NAME (`--list` shows them) or --worlds N")
+    if scenario is not None and worlds:
+        raise UserError("--scenario and --worlds exclude each other")
+    written: list[str] = []
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(f"simulating {scenario}", total=1.0)
-        path = run_scenario(
-            scenario,
-            out / scenario,
-            Options(seed=seed, hours=hours, interval_s=interval_s),
-            lambda share: bar.update(task, completed=share),
-        )
-    typer.echo(json.dumps({"recordings": [str(path)]}) if json_ else str(path))
+        task = bar.add_task(f"simulating {scenario or 'worlds'}", total=max(worlds, 1))
+
+        def progress(share: float) -> None:
+            bar.update(task, completed=len(written) + share)
+
+        if scenario is not None:
+            chosen = Options(seed=seed, hours=hours or 2.0, interval_s=interval_s)
+            written.append(str(run_scenario(scenario, out / scenario, chosen, progress)))
+        else:
+            options = CampaignOptions(
+                seed=seed, faults=faults, hours=hours or 3.0, interval_s=interval_s, services=services
+            )
+            for number in range(worlds):
+                written.append(str(run_campaign(number, out, options, progress)))
+    typer.echo(json.dumps({"recordings": written}) if json_ else "\n".join(written))

@@ -3,7 +3,17 @@
 Knows neither the detectors nor the correlator, and no constant of theirs.
 """
 
+from streams.simulator.campaign import CampaignOptions, run_campaign
 from streams.simulator.scenarios import SCENARIOS, Options, Scenario, run_scenario
 from streams.simulator.simulation import Plan, simulate
 
-__all__ = ["SCENARIOS", "Options", "Plan", "Scenario", "run_scenario", "simulate"]
+__all__ = [
+    "SCENARIOS",
+    "CampaignOptions",
+    "Options",
+    "Plan",
+    "Scenario",
+    "run_campaign",
+    "run_scenario",
+    "simulate",
+]

@@ -48,6 +48,8 @@ class Change:
     rollout: bool = False
     """Instances are replaced one after the other by ones of the new version."""
     presses: tuple[Press, ...] = ()
+    instances: int = 0
+    """Of a scale: how many instances are added (or, below zero, removed)."""
 
     def line(self) -> dict[str, object]:
         """As `changes.jsonl` has it."""
@@ -122,6 +124,16 @@ class ChangeLog:
         name = str(self.rng.choice(FLAG_NAMES))
         summary = text.format(name=name, percent=int(self.rng.choice([1, 5, 10, 25, 50, 100])))
         return Change(self.next_id(), ts_s, "flag", service, summary, attributes={"flag": name})
+
+    def scale(self, service: Service, ts_s: float, instances: int) -> Change:
+        """A scaling event of the autoscaler: the last instance goes, or comes back."""
+        few, many = service.instances - abs(instances), service.instances
+        before, after = (few, many) if instances > 0 else (many, few)
+        summary = f"{service.name} scaled from {before} to {after}"
+        return Change(
+            self.next_id(), ts_s, "scale", service.name, summary,
+            attributes={"by": "autoscaler"}, instances=instances,
+        )  # fmt: skip
 
     def innocent(self, start_s: float, end_s: float) -> list[Change]:
         """Harmless changes of the whole system between two times, in order.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ ROUTES = {
     ),
     "external": (),
 }
+VERBS = ("GET", "GET", "POST")
 MOST_LINES = 4
 """Lines of one template per service and interval: loggers are rate-limited, and so is the volume here."""
 
@@ -65,34 +66,28 @@ class Logger:
         self.wiring = wiring
         self.names = names
         self.rng = rng
-        self._rows: list[tuple[int, int, int, int, int]] = []
+        self._parts: list[dict[str, NDArray[Any]]] = []
 
-    def lines(self, chunk: Chunk) -> dict[str, NDArray[np.generic]]:
-        """All log rows of a chunk, as columns; strings as numbers of `names`."""
-        self._rows = []
+    def lines(self, chunk: Chunk) -> dict[str, NDArray[Any]]:
+        """All log rows of a chunk, as columns; strings but `body` as numbers of `names`."""
+        self._parts = []
         self._traffic(chunk)
         self._trouble_on_edges(chunk)
         self._trouble_within(chunk)
-        columns = np.array(self._rows, np.int64).reshape(-1, 5)
-        return {
-            "ts_ms": columns[:, 0],
-            **{
-                name: columns[:, i + 1].astype(np.int32)
-                for i, name in enumerate(("service", "instance", "severity", "body"))
-            },
-        }
+        if not self._parts:
+            return {name: np.empty(0, kind) for name, kind in _COLUMNS.items()}
+        return {name: np.concatenate([part[name] for part in self._parts]) for name in _COLUMNS}
 
     def _traffic(self, chunk: Chunk) -> None:
         for s, service in enumerate(self.system.services):
             templates = ROUTES[service.kind]
             if not templates or not service.logs:
                 continue
-            busy = np.minimum(0.02 * chunk.service["rate"][:, s], 0.12) if service.kind == "service" else 0.01
-            expected = busy * chunk.interval_s * (chunk.service["up_share"][:, s] > 0)
-            for t, n in enumerate(self.rng.poisson(expected)):
-                for _ in range(n):
-                    template = templates[int(self.rng.integers(len(templates)))]
-                    self._say(chunk, t, s, "INFO", template, p50_s=chunk.service["p50_s"][t, s])
+            rate = chunk.service["rate"][:, s]
+            busy = np.minimum(0.02 * rate, 0.12) if service.kind == "service" else np.full(len(rate), 0.01)
+            for template in templates:
+                expected = busy * chunk.interval_s / len(templates)
+                self._say(chunk, s, self.rng.poisson(expected), "INFO", template, "p50_s")
 
     def _trouble_on_edges(self, chunk: Chunk) -> None:
         for row, e in enumerate(self.wiring.edges):
@@ -114,68 +109,86 @@ class Logger:
                 self._complain(chunk, caller, calls * share, complaint, peer=edge.callee, size=edge.pool)
 
     def _trouble_within(self, chunk: Chunk) -> None:
-        owner = chunk.instance["service"][0]
         for s, service in enumerate(self.system.services):
             if not service.logs:
                 continue
-            mine = np.nonzero(owner == s)[0]
+            first = int(chunk.service["first"][0, s])
+            mine = slice(first, first + int(chunk.service["count"][0, s]))
             rate = chunk.service["rate"][:, s] * chunk.interval_s
-            backlog = chunk.instance["backlog"][:, mine].max(axis=1)
-            gc = chunk.instance["gc"][:, mine].max(axis=1)
-            memory = chunk.instance["memory"][:, mine].max(axis=1) / (service.limit_mb * 1e6)
-            wait = chunk.service["lock_wait_s"][:, s]
-            slow = chunk.service["p95_s"][:, s]
-            own = np.full(len(rate), service.error)
             if service.kind == "database":
-                self._complain(chunk, s, rate * (slow > 0.25), DATABASE_SLOW)
-                self._complain(chunk, s, rate * (wait > 0.05), LOCK)
+                self._complain(chunk, s, rate * (chunk.service["p95_s"][:, s] > 0.25), DATABASE_SLOW)
+                self._complain(chunk, s, rate * (chunk.service["lock_wait_s"][:, s] > 0.05), LOCK)
             elif service.kind == "cache":
-                self._complain(chunk, s, rate * (chunk.service["error_rate"][:, s] - own), FULL_MEMORY)
+                failing = chunk.service["error_rate"][:, s] - service.error
+                self._complain(chunk, s, rate * failing, FULL_MEMORY)
             elif service.kind == "service":
-                self._complain(chunk, s, rate * own, INTERNAL)
-                full = backlog > 0.9 * service.queue_limit
-                self._complain(chunk, s, rate * full, SHED)
-                self._complain(chunk, s, 3.0 * ((gc > 0.3) | (memory > 0.92)), GC, pct=memory)
-                saturated = chunk.instance["throttled"][:, mine].max(axis=1)
-                self._complain(chunk, s, 2.0 * (saturated > 0.35), CPU)
+                instance = chunk.instance[:, mine]
+                self._complain(chunk, s, rate * service.error, INTERNAL)
+                self._complain(
+                    chunk, s, rate * (instance["backlog"].max(1) > 0.9 * service.queue_limit), SHED
+                )
+                memory = instance["memory"].max(1) / (service.limit_mb * 1e6)
+                pressed = (instance["gc"].max(1) > 0.3) | (memory > 0.92)
+                self._complain(chunk, s, 3.0 * pressed, GC)
+                self._complain(chunk, s, 2.0 * (instance["throttled"].max(1) > 0.35), CPU)
 
     def _complain(
-        self, chunk: Chunk, s: int, expected: NDArray[np.float64], what: _Complaint, **words: object
+        self, chunk: Chunk, s: int, expected: NDArray[Any], what: _Complaint, **words: object
     ) -> None:
+        if float(expected.max()) < 1e-6:
+            return
         counts = np.minimum(self.rng.poisson(np.clip(expected, 0.0, 1e6)), MOST_LINES)
-        for t in np.nonzero(counts)[0]:
-            for _ in range(int(counts[t])):
-                self._say(
-                    chunk,
-                    int(t),
-                    s,
-                    what.severity,
-                    what.template,
-                    p50_s=chunk.service["p95_s"][t, s],
-                    **words,
-                )
+        self._say(chunk, s, counts, what.severity, what.template, "p95_s", **words)
 
     def _say(
-        self, chunk: Chunk, t: int, s: int, severity: str, template: str, *, p50_s: float, **words: object
+        self,
+        chunk: Chunk,
+        s: int,
+        counts: NDArray[np.int64],
+        severity: str,
+        template: str,
+        scale: str,
+        **words: object,
     ) -> None:
-        first, count = int(chunk.service["first"][t, s]), int(chunk.service["count"][t, s])
-        up = [i for i in range(first, first + count) if chunk.instance["up"][t, i] > 0.0]
-        if not up:
-            return
-        slot = up[int(self.rng.integers(len(up)))]
-        draw: Callable[[int, int], int] = lambda low, high: int(self.rng.integers(low, high))  # noqa: E731
-        pct = words.pop("pct", None)
-        body = template.format(
-            service=self.system.services[s].name,
-            verb=("GET", "GET", "POST")[draw(0, 3)],
-            id=f"{draw(16**7, 16**8):x}",
-            ms=max(1, round(1000 * p50_s * float(np.exp(self.rng.normal(0, 0.4))))),
-            n=draw(1, 64),
-            pct=round(100 * float(pct[t])) if isinstance(pct, np.ndarray) else draw(1, 100),
-            **words,
+        """Write `counts[t]` lines of one template in each interval, on instances that are up."""
+        t = np.repeat(np.arange(len(counts)), counts)
+        slot = int(chunk.service["first"][0, s]) + self.rng.integers(
+            0, int(chunk.service["count"][0, s]), len(t)
         )
-        ts = int((chunk.end_s[t] - self.rng.random() * chunk.interval_s) * 1000)
-        self._rows.append(
-            (ts, self.names.id(self.system.services[s].name), int(chunk.names[t, slot]),
-             self.names.id(severity), self.names.id(body))
-        )  # fmt: skip
+        n = len(t)
+        jitter = self.rng.random(n)
+        duration = 1000.0 * chunk.service[scale][t, s] * np.exp(self.rng.normal(0.0, 0.4, n))
+        ids, small, verb = (
+            self.rng.integers(low, high, n) for low, high in ((16**7, 16**8), (1, 64), (0, 3))
+        )
+        alive = chunk.instance["up"][t, slot] > 0.0
+        if not alive.any():
+            return
+        render = template.format
+        service = self.system.services[s].name
+        bodies = [
+            render(id=f"{i:x}", ms=max(1, round(d)), n=k, pct=k + 30, verb=VERBS[v], service=service, **words)
+            for i, d, k, v in zip(
+                ids[alive].tolist(), duration[alive].tolist(), small[alive].tolist(), verb[alive].tolist(),
+                strict=True,
+            )
+        ]  # fmt: skip
+        n = len(bodies)
+        self._parts.append(
+            {
+                "ts_ms": ((chunk.end_s[t] - jitter * chunk.interval_s) * 1000.0)[alive].astype(np.int64),
+                "service": np.full(n, self.names.id(service), np.int32),
+                "instance": chunk.names[t, slot][alive],
+                "severity": np.full(n, self.names.id(severity), np.int32),
+                "body": np.array(bodies, object),
+            }
+        )
+
+
+_COLUMNS = {
+    "ts_ms": np.int64,
+    "service": np.int32,
+    "instance": np.int32,
+    "severity": np.int32,
+    "body": object,
+}

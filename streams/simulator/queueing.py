@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 CACHE, EXTERNAL = 2, 4
 LN19 = math.log(19.0)
+PAUSE_S_PER_BYTE = 1e-9
+"""CPU seconds of a full collection per byte that survives it: one a gigabyte."""
 FULL = 0.97
 """Beyond this utilisation the stationary wait diverges; the fluid backlog takes over."""
 
@@ -130,10 +132,10 @@ def _serve(
     svc: Any, inst: Any, machine: Any, xs: Any, xi: Any,
 ) -> None:  # fmt: skip
     """One instance: its CPU, disk, locks, threads, queue and memory under `rate` requests a second."""
-    warming = 1.5 * math.exp(-inst[i].age_s / 40.0)
-    demand = svc[s].cpu_s * xs[s].demand * xi[i].demand * (1.0 + inst[i].gc) * (1.0 + warming)
+    warming = svc[s].cold * math.exp(-inst[i].age_s / 40.0)
+    demand = svc[s].cpu_s * xs[s].demand * xi[i].demand * (1.0 + warming)
     cores = svc[s].cores * xi[i].cores * (1.0 - machine[inst[i].machine].steal)
-    background = svc[s].idle + xi[i].bg_cores
+    background = svc[s].idle + xi[i].bg_cores + inst[i].gc
     spare = max(cores - background, 0.05 * cores)
     rho = rate * demand / spare
     cpu_s = demand / min(1.0, spare) * (1.0 + crowding(rho, spare))
@@ -170,13 +172,13 @@ def _serve(
     inst[i].cpu = min(background + (done + 0.3 * lost / dt) * demand, cores)
     inst[i].throttled = min(1.0, max(0.0, (background + rate * demand) / cores - 0.75) * 2.0)
     inst[i].inflight = min(done * inst[i].hold_s, threads)
-    inst[i].leak += xi[i].leak * dt
+    inst[i].leak = max(0.0, inst[i].leak + xi[i].leak * dt)
     live = svc[s].memory + inst[i].leak + (inst[i].inflight + inst[i].backlog) * svc[s].request_mem
     free = max(svc[s].limit - live, 0.02 * svc[s].limit)
     if svc[s].alloc > 0.0:
-        # A collection costs some 30 ms per 100 MB that survive it, and comes whenever the free part is full.
-        share = rate * svc[s].alloc / free * 0.03 * live / 1e8
-        inst[i].gc = 0.5 * inst[i].gc + 0.5 * min(share, 4.0)
+        # A collection comes whenever the free part is full; it costs CPU in proportion to what survives.
+        collecting = rate * svc[s].alloc * xs[s].alloc / free * PAUSE_S_PER_BYTE * live
+        inst[i].gc = 0.5 * inst[i].gc + 0.5 * min(collecting, cores)
     inst[i].memory = live
     if live > svc[s].limit or xi[i].kill > 0.0:
         inst[i].up, inst[i].down_s, inst[i].restarts = 0.0, 25.0, inst[i].restarts + 1

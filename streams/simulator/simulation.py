@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ class Plan:
     presses: tuple[Press, ...] = ()
     """Disturbances that are no fault: noisy neighbours, crawlers, harmless jobs."""
     surges: tuple[Surge, ...] = ()
+    cold_until_s: float = 0.0
+    """Until then nothing is scored: no detector can know the system yet."""
     notes: tuple[str, ...] = ()
     extra: dict[str, object] = field(default_factory=dict)
     """Further keys of `recording.json`."""
@@ -90,7 +93,7 @@ class Run:
         self._entry_service = np.array([plan.system.index(e.service) for e in plan.entries])
         self._flow = np.zeros((len(types), len(plan.system.services)))
         self._presses = list(plan.presses) + [p for c in plan.changes for p in c.presses]
-        self._todo = self._rollouts()
+        self._todo = self._deeds()
         self._waiting = sorted(plan.faults, key=lambda fault: fault.start_s)
 
     def write(self, out: Path, progress: Callable[[float], None] | None) -> None:
@@ -126,7 +129,11 @@ class Run:
             out / "changes.jsonl", (c.line() for c in sorted(plan.changes, key=lambda c: (c.ts_s, c.id)))
         )
         write_lines(out / "alerts.jsonl", self.alerts.lines)
-        write_lines(out / "labels.jsonl", (s.label() for s in self.shadows))
+        # What harmed nobody and moved nothing was no fault; `truth.jsonl` still tells of it.
+        write_lines(out / "labels.jsonl", (s.label() for s in self.shadows if s.harmful))
+        if plan.cold_until_s > plan.start_s:
+            cold = {"start_ms": round(plan.start_s * 1000), "end_ms": round(plan.cold_until_s * 1000)}
+            write_lines(out / "ignore.jsonl", [cold | {"why": "first sight of the system"}])
         innocent = [c.id for c in plan.changes if c.id not in guilty]
         write_lines(out / "truth.jsonl", (s.record(innocent) for s in self.shadows))
         write_object(out / "topology.json", declared_topology(plan.system))
@@ -154,9 +161,10 @@ class Run:
 
     def _settle(self) -> None:
         steps = round(WARM_UP_S / self.plan.interval_s)
+        first_s = self.plan.start_s - steps * self.plan.interval_s
+        rates = self._rates(first_s, steps)
         for step in range(steps):
-            now = self.plan.start_s - (steps - step) * self.plan.interval_s
-            self._step(now, record=False)
+            self._step(first_s + step * self.plan.interval_s, rates[step], record=False)
             if step == 0:
                 service = self.state.service
                 service["cache_mem"] = service["stored"] * service["key_ttl_s"]
@@ -164,18 +172,24 @@ class Run:
     def _chunk(self, start_s: float, steps: int) -> Chunk:
         buffers = snapshot_buffers(self.state, steps)
         names = np.zeros((steps, len(self.state.instance)), np.int32)
+        rates = self._rates(start_s, steps)
         for step in range(steps):
-            self._step(start_s + step * self.plan.interval_s, record=True)
+            self._step(start_s + step * self.plan.interval_s, rates[step], record=True)
             for name, buffer in buffers.items():
                 buffer[step] = getattr(self.state, name)
             names[step] = self.roster.current
         ends = start_s + self.plan.interval_s * (1.0 + np.arange(steps))
         return Chunk(ends, self.plan.interval_s, names=names, **buffers)
 
-    def _step(self, now_s: float, *, record: bool) -> None:
+    def _rates(self, start_s: float, steps: int) -> NDArray[np.float64]:
+        """Entry rates as [interval, substep, entry]."""
+        substeps = self.plan.substeps
+        drawn = self.load.draw(start_s, steps * substeps, self.plan.interval_s / substeps)
+        return drawn.reshape(steps, substeps, -1)
+
+    def _step(self, now_s: float, rates: NDArray[np.float64], *, record: bool) -> None:
         interval = self.plan.interval_s
         dt = interval / self.plan.substeps
-        rates = self.load.draw(now_s, self.plan.substeps, dt)
         self._act(now_s)
         for substep in range(self.plan.substeps):
             t = now_s + substep * dt
@@ -210,22 +224,36 @@ class Run:
             fault = self._waiting.pop(0)
             self.shadows.append(Shadow(self.plan.system, fault, self.state.fork()))
         while self._todo and self._todo[0][0] < now_s + self.plan.interval_s:
-            _, _, service, ordinal, first = self._todo.pop(0)
+            _, _, service, ordinal, deed = self._todo.pop(0)
             slot = int(self.state.service["first"][service]) + ordinal
-            self.roster.replace(self.state, service, slot, fresh_version=first)
+            self._do(deed, service, slot)
             for shadow in self.shadows:
                 if _followed(shadow.fault, now_s):
                     shadow.state.instance[slot] = self.state.instance[slot]
 
-    def _rollouts(self) -> list[tuple[float, int, int, int, bool]]:
+    def _do(self, deed: str, service: int, slot: int) -> None:
+        row: Any = self.state.instance[slot]
+        if deed == "remove":
+            row["weight"] = row["up"] = 0.0
+        elif row["weight"] > 0.0 or deed == "add":
+            row["weight"] = 1.0
+            self.roster.replace(self.state, service, slot, fresh_version=deed == "first of version")
+
+    def _deeds(self) -> list[tuple[float, int, int, int, str]]:
+        """What changes do to instances, in order: (when, change, service, ordinal, deed)."""
         todo = []
         for number, change in enumerate(sorted(self.plan.changes, key=lambda c: (c.ts_s, c.id))):
-            if not change.rollout or change.ts_s < self.plan.start_s - WARM_UP_S:
+            if change.ts_s < self.plan.start_s - WARM_UP_S:
                 continue
             service = self.plan.system.index(change.service)
-            for ordinal in range(self.plan.system.services[service].instances):
-                at = change.ts_s + ordinal * ROLLOUT_GAP_S
-                todo.append((at, number, service, ordinal, ordinal == 0))
+            count = self.plan.system.services[service].instances
+            if change.rollout:
+                for ordinal in range(count):
+                    deed = "next of version" if ordinal else "first of version"
+                    todo.append((change.ts_s + ordinal * ROLLOUT_GAP_S, number, service, ordinal, deed))
+            for nth in range(abs(change.instances)):
+                deed = "add" if change.instances > 0 else "remove"
+                todo.append((change.ts_s, number, service, count - 1 - nth, deed))
         return sorted(todo)
 
 

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from streams.simulator.graph import System
 
+COLD = {"java": 0.9, "node": 0.4, "python": 0.2, "go": 0.1}
+"""How much dearer a request is on a fresh instance: compilation, empty local caches."""
+
 KINDS = ("service", "database", "cache", "broker", "external")
 
 
@@ -23,7 +26,7 @@ SERVICE = _dtype(
     "first count kind evicts",
     # fixed
     "cores threads cpu_s io_s wait_s lock_s idle tail error queue_limit patience_s deadline_s memory limit "
-    "request_mem alloc max_connections hit cache_limit key_ttl_s write_share "
+    "request_mem alloc max_connections hit cache_limit key_ttl_s write_share cold "
     # evolves
     "served capacity cache_mem hit_now connections connections_next connection_error "
     # measured
@@ -44,14 +47,15 @@ MACHINE = _dtype("", "cores busy steal")
 
 SERVICE_STRAIN = _dtype(
     "",
-    "demand io wait_s error lock lock_s threads bg_io net_s loss connection_error max_connections hit limit",
+    "demand alloc io wait_s error lock lock_s threads bg_io net_s loss connection_error max_connections "
+    "hit limit",
 )
 INSTANCE_STRAIN = _dtype("", "demand cores bg_cores error wait_s net_s loss leak io kill weight")
 EDGE_STRAIN = _dtype("", "delay_s loss error timeout pool retries calls critical")
 MACHINE_STRAIN = _dtype("", "busy")
 _NEUTRAL_ONE = frozenset(
     (
-        *("demand", "io", "lock", "threads", "max_connections", "hit", "limit"),
+        *("demand", "alloc", "io", "lock", "threads", "max_connections", "hit", "limit"),
         *("cores", "weight", "timeout", "pool", "calls", "critical"),
     )
 )
@@ -134,6 +138,7 @@ def build(system: System) -> tuple[State, Strain, Wiring]:
         slots += s.instances
         row["cores"], row["threads"], row["tail"], row["error"] = s.cores, s.threads, s.tail, s.error
         row["cpu_s"], row["io_s"], row["wait_s"] = s.cpu_ms / 1e3, s.io_ms / 1e3, s.wait_ms / 1e3
+        row["cold"] = COLD.get(s.language, 0.3)
         row["lock_s"], row["idle"] = s.lock_ms / 1e3, s.idle_cores
         row["queue_limit"], row["patience_s"] = s.queue_limit, s.patience_s
         row["memory"], row["limit"] = s.memory_mb * 1e6, s.limit_mb * 1e6

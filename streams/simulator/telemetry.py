@@ -229,6 +229,13 @@ def _by_caller(chunk: Chunk, field_name: str) -> Values:
     return np.asarray((total / up)[:, chunk.instance["service"][0]])
 
 
+def _turned_away(chunk: Chunk) -> Values:
+    """Connections per second beyond the limit, at about one attempt for ten calls."""
+    used, refused = chunk.owner("connections"), chunk.owner("connection_error")
+    full = (chunk.owner("max_connections") > 0) & (used > 0) & (refused > 1e-6)
+    return np.asarray(np.where(full, 0.1 * chunk.owner("rate") * refused, 0.0))
+
+
 def _lag(sensor: Sensor, chunk: Chunk) -> Values:
     out = np.zeros(chunk.names.shape)
     owner = chunk.instance["service"][0]
@@ -269,6 +276,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("kafka.consumer.lag", "{message}", "gauge", _consumes, _lag),
     Metric("db.connections", "{connection}", "gauge", _monitored("database"),
            lambda s, c: s.count(np.minimum(c.owner("connections"), 1e4)) + 4),
+    Metric("db.connections.rejected", "{connection}", "delta", _monitored("database"),
+           lambda s, c: s.count(_turned_away(c) * c.interval_s)),
     Metric("db.operations", "{operation}", "delta", _monitored("database", "cache"),
            lambda s, c: s.count(c.of("done") * c.interval_s)),
     Metric("db.lock.wait_time", "s", "delta", _monitored("database"),

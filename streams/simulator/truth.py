@@ -44,11 +44,13 @@ SIGNS: dict[str, tuple[float, float]] = {
     "used": (4.0, 1.0),
     "depth": (60.0, 2.0),
     "gap_s": (0.003, 0.5),
+    "refused": (0.02, 1.0),
     "up_share": (0.2, 0.2),
 }
 SYMPTOMS = ("p95_s", "error_rate", "pending", "used", "rate", "depth")
 """Signs that a mere sufferer shows too."""
 PERSISTENT = 2
+HARM = 0.1
 
 
 @dataclass
@@ -80,7 +82,7 @@ class Shadow:
         ratio = np.log(np.maximum(mine["p95_s"], 1e-6) / np.maximum(theirs["p95_s"], 1e-6))
         worse = np.maximum(ratio, 0.0) + 4.0 * np.maximum(mine["error_rate"] - theirs["error_rate"], 0.0)
         for s, service in enumerate(self.system.services):
-            if service.kind != "external":
+            if service.kind == "service":
                 self.loudness[service.name] = max(self.loudness.get(service.name, 0.0), float(worse[s]))
 
     @property
@@ -89,7 +91,12 @@ class Shadow:
         if not self.loudness:
             return None
         name = max(sorted(self.loudness), key=lambda service: self.loudness[service])
-        return name if self.loudness[name] > 0.1 else None
+        return name if self.loudness[name] > HARM else None
+
+    @property
+    def harmful(self) -> bool:
+        """Whether anybody was worse off, by a tenth in latency or a fortieth of all requests failed."""
+        return max(self.loudness.values(), default=0.0) > HARM
 
     def label(self) -> dict[str, object]:
         """As `labels.jsonl` has it."""
@@ -120,7 +127,8 @@ class Shadow:
             },
             "innocent_changes": innocent,
             "observable_ms": None if first is None else round(first * 1000),
-            "tellable": self._tellable(own),
+            "tellable": self.harmful and self._tellable(own),
+            "harmful": self.harmful,
         }
 
     def _emitted(self) -> dict[str, dict[str, float]]:
@@ -181,12 +189,12 @@ def _signs(system: System, state: State) -> dict[str, NDArray[np.float64]]:
     used = np.bincount(edge["caller"], np.where(edge["size"] > 0, edge["used"], 0.0), count)
     gap = np.zeros(count)
     np.maximum.at(gap, edge["callee"], edge["p95_s"] - edge["server_p95_s"])
+    refused = np.zeros(count)
+    np.maximum.at(refused, edge["callee"], edge["fail"] * (svc["error_rate"][edge["callee"]] < 0.01))
     depth = np.bincount(state.topic["consumer"], state.topic["depth"], count)
-    return {
-        "cpu": cpu, "memory": memory, "pending": pending, "used": used, "depth": depth, "gap_s": gap,
-        **{name: svc[name].copy() for name in
-           ("p95_s", "error_rate", "rate", "io_util", "lock_wait_s", "cache_mem", "hit_now", "up_share")},
-    }  # fmt: skip
+    found = {"cpu": cpu, "memory": memory, "pending": pending, "used": used, "depth": depth}
+    found |= {"gap_s": gap, "refused": refused}
+    return found | {name: svc[name].copy() for name in SIGNS if name not in found}
 
 
 def rows_of(system: System, state: State, name: str) -> tuple[int, ...]:

@@ -57,13 +57,22 @@ class SortedTable:
     def __init__(self, path: Path, schema: pa.Schema, names: Names) -> None:
         self._names = names
         self._schema = schema
+        self._words = [f.name for f in schema if pa.types.is_string(f.type) and f.name != "body"]
         encoded = [
-            pa.field(f.name, pa.dictionary(pa.int32(), pa.string()) if pa.types.is_string(f.type) else f.type)
+            pa.field(f.name, pa.dictionary(pa.int32(), pa.string()) if f.name in self._words else f.type)
             for f in schema
         ]
         # Without the Arrow schema in the file readers see plain strings, whatever they were encoded as.
         self._encoded = pa.schema(encoded)
-        self._writer = pq.ParquetWriter(path, self._encoded, compression="zstd", store_schema=False)
+        self._writer = pq.ParquetWriter(
+            path,
+            self._encoded,
+            compression="zstd",
+            store_schema=False,
+            use_dictionary=self._words,  # type: ignore[arg-type]
+            write_statistics=False,
+            column_encoding={"ts_ms": "DELTA_BINARY_PACKED"},
+        )
         self._held: dict[str, NDArray[Any]] | None = None
         self.rows = 0
         self.last_ms = 0
@@ -81,7 +90,7 @@ class SortedTable:
             return
         arrays = [
             self._names.column(columns[field.name][now])
-            if pa.types.is_string(field.type)
+            if field.name in self._words
             else pa.array(columns[field.name][now], field.type)
             for field in self._schema
         ]

@@ -1,0 +1,62 @@
+"""Conjunctions: parts that are harmless alone, and retries that turn a stumble into a fall."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from streams.simulator.changes import Change
+from streams.simulator.faults.site import Site
+from streams.simulator.truth import Fault
+
+DAY_S = 86_400.0
+
+
+def old_config_new_load(site: Site) -> Fault | None:
+    """A limit was lowered days ago; a slow leak of threads and today's load make it bite."""
+    victim = site.pick("service")
+    if victim is None:
+        return None
+    at = site.start_s - float(site.rng.uniform(1.0, 7.0)) * DAY_S
+    change = Change(site.log.next_id(), at, "config", victim.name, f"{victim.name}: concurrency limit set",
+                    attributes={"key": "limits.concurrency"})  # fmt: skip
+    site.changes.append(change)
+    rows = list(site.instances(victim.name))
+    used = max(float(site.state.instance["inflight"][rows].mean()), 0.2)
+    leak = site.on_service(
+        victim.name,
+        "threads",
+        factor=used / 1.8 / victim.threads,
+        ramp_s=0.5 * (site.end_s - site.start_s),
+        curve=0.5,
+    )
+    demand = site.on_service(
+        victim.name, "demand", factor=min(0.8 / site.utilisation(victim), 3.0), ramp_s=300.0
+    )
+    return site.fault(
+        "old_config_new_load", victim.name, [leak, demand], change=change,
+        trigger="load that the limit cannot carry any more",
+    )  # fmt: skip
+
+
+def retry_storm(site: Site) -> Fault | None:
+    """Callers were told to try again more often; a short stumble of the callee never ends."""
+    victim = site.pick("service", where=lambda s: len(site.edges(callee=s.name)) > 0)
+    if victim is None:
+        return None
+    rows = site.edges(callee=victim.name)
+    change = site.blame("config", victim.name, f"retry policy for {victim.name} raised", share=0.7,
+                        lag_s=(600.0, 6 * 3600.0))  # fmt: skip
+    retries = replace(site.press("edge", rows, "retries", add=float(site.rng.integers(3, 6))), start_s=0.0)
+    retries = replace(retries, start_s=change.ts_s if change else site.start_s)
+    stumble = site.on_service(victim.name, "error", add=float(site.rng.uniform(0.3, 0.6)))
+    strain = site.on_service(victim.name, "demand", factor=site.overload(victim, 0.6, 0.9))
+    return site.fault(
+        "retry_storm",
+        victim.name,
+        [retries, stumble, strain],
+        change=change,
+        trigger="a stumble of the callee",
+    )
+
+
+MECHANISMS = (old_config_new_load, retry_storm)
