@@ -86,9 +86,11 @@ class Engine:
             start = (min(self._pending[0][0], to_ms) if self._pending else to_ms) // tick * tick - tick
         end = start // tick * tick + tick
         while end <= to_ms:
+            before = len(self._pending)
             late = self._take_until(end, start)
-            if self._live or late or any(i.closed_ms is None for i in self.incidents.values()):
-                published += self._evaluate(end, late)
+            fresh = len(self._pending) < before
+            if fresh or any(i.closed_ms is None for i in self.incidents.values()):
+                published += self._evaluate(end, late, fresh)
             elif self._pending and self._pending[0][0] > end:
                 end = max(end, min(self._pending[0][0] - 1, to_ms) // tick * tick)
             elif not self._pending:
@@ -132,13 +134,14 @@ class Engine:
 
     # -- one tick -------------------------------------------------------------------------------------
 
-    def _evaluate(self, now_ms: int, late: set[str]) -> list[Incident]:
+    def _evaluate(self, now_ms: int, late: set[str], fresh: bool) -> list[Incident]:
         if now_ms - self._evicted_ms >= EVICT_EVERY_MS:
             self._evict(now_ms)
-        self._live = {k: e for k, e in self._live.items() if _live(e, now_ms)}
-        evidence = self._weigh_now(now_ms)
-        pressures = self._pressures(evidence, now_ms)
-        touched = self._assign(pressures, evidence, now_ms)
+        touched: set[str] = set()
+        if fresh:  # without fresh evidence pressure only falls: nothing can open or grow
+            self._live = {k: e for k, e in self._live.items() if _live(e, now_ms)}
+            evidence = self._weigh_now(now_ms)
+            touched = self._assign(self._pressures(evidence, now_ms), evidence, now_ms)
         published = []
         for state in sorted(self.incidents.values(), key=lambda s: (s.opened_ms, s.id)):
             if state.closed_ms is not None and not (late & state.services):

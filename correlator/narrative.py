@@ -103,10 +103,20 @@ def summary(scored: Scored, scene: Scene) -> str:
     return text
 
 
+EXTERNAL_KINDS = frozenset({"external", "remote", "third_party"})
+CHANGE_COUNTS = 0.4
+"""Contribution from which a change is part of the hypothesis rather than a neighbour in time."""
+
+
 def kind_of(scored: Scored, scene: Scene) -> CauseKind:
     """What the hypothesis blames."""
-    if any(name == "change_proximity" for name, _ in scored.terms):
+    terms = dict(scored.terms)
+    if "job_recurrence" in terms and terms["job_recurrence"].contribution >= CHANGE_COUNTS:
+        return CauseKind.JOB
+    if "change_proximity" in terms and terms["change_proximity"].contribution >= CHANGE_COUNTS:
         return CauseKind.CHANGE
+    if scene.topology.kind(scored.candidate.service) in EXTERNAL_KINDS:
+        return CauseKind.EXTERNAL
     mine = scene.evidence.get(scored.candidate.service)
     if mine is not None and mine.strong_groups[:1] == ["gap"]:
         return CauseKind.DEPENDENCY

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from correlator.service_evidence import FLOOR, NEVER_ALONE, ServiceEvidence
 
-OPEN_AT = 3.5
-"""V at which an incident opens; both development systems choose it leaving the other out."""
+OPEN_AT = 3.0
+"""V at which an incident opens; from 2.5 to 4 the development systems give the same."""
 ALONE = {"cpu": 6.0, "err": 6.0, "gap": 4.0, "sat": 6.0, "lat": 7.0, "log": 8.0}
 """Weighted score at which one group corroborates itself: what the alert budget would pass alone."""
 UNCORROBORATED = 0.4

@@ -5,8 +5,12 @@ from __future__ import annotations
 from correlator.abstention import abstain
 from correlator.chain import chain, discovered, onset_of
 from correlator.confidence import Calibration, features, spread
+from correlator.contradictions import contradictions
+from correlator.contributors import contributors
+from correlator.exoneration import exonerate
+from correlator.gaps import not_checked
 from correlator.grouping import OpenIncident
-from correlator.incident import Factor, Hypothesis, Impact, Incident
+from correlator.incident import Factor, Hop, Hypothesis, Impact, Incident
 from correlator.narrative import evidence_line, kind_of, summary, title, what_is_wrong
 from correlator.ranking import Scored
 from correlator.scene import Scene
@@ -22,7 +26,7 @@ def compose(
     first = calibration.probability(features(ranked, scene)) if ranked else 0.02
     confidences = spread(ranked, first)
     hypotheses = tuple(
-        _hypothesis(scored, confidence, scene)
+        _hypothesis(scored, confidence, scene, ranked)
         for scored, confidence in zip(ranked[:SHOWN], confidences, strict=False)
     )
     services = tuple(s for s in scene.ill if s in state.services) or tuple(sorted(state.services))
@@ -61,6 +65,9 @@ def compose(
         abstention=abstention,
         calibrated=calibration.calibrated,
         impact=impact,
+        exonerated=exonerate(ranked, scene),
+        not_checked=not_checked(ranked, hops, scene),
+        conflicts=tuple(c.text for c in contradictions(scene.topology, scene.onset_ms, _on(hops)))[:6],
         discovered=discovered(hops),
         evidence=tuple(
             evidence_line(e) for e in sorted(cited.values(), key=lambda e: (e.anomaly.onset_ms, e.anomaly.id))
@@ -69,7 +76,7 @@ def compose(
     )
 
 
-def _hypothesis(scored: Scored, confidence: float, scene: Scene) -> Hypothesis:
+def _hypothesis(scored: Scored, confidence: float, scene: Scene, ranked: list[Scored]) -> Hypothesis:
     change = scored.candidate.change
     kind = kind_of(scored, scene)
     return Hypothesis(
@@ -80,6 +87,7 @@ def _hypothesis(scored: Scored, confidence: float, scene: Scene) -> Hypothesis:
         score=round(scored.score, 4),
         onset_ms=onset_of(scene, scored.candidate.service),
         summary=summary(scored, scene),
+        others=contributors(scored, ranked, scene),
         chain=chain(scored.candidate.service, scene),
         factors=tuple(
             Factor(
@@ -106,3 +114,7 @@ def _passes_gate(scene: Scene, ranked: list[Scored], abstained: bool) -> bool:
         return False
     pieces = sum(len(e.strong_groups) for e in scene.evidence.values())
     return pieces >= 2
+
+
+def _on(hops: tuple[Hop, ...]) -> set[str]:
+    return {h.source for h in hops} | {h.target for h in hops}

@@ -176,6 +176,21 @@ class Topology:
             for callee in sorted(self._out[caller]):
                 yield from (f for f in self._out[caller][callee] if source in (None, f.source))
 
+    def edges(self, touching: set[str] | None = None) -> Iterator[tuple[str, str, list[Fact]]]:
+        """(caller, callee, facts) of every edge ever stated, or of those at some services; sorted."""
+        if touching is None:
+            keys = [(caller, callee) for caller, callees in self._out.items() for callee in callees]
+        else:
+            keys = [(s, callee) for s in touching for callee in self._out.get(s, {})]
+            keys += [(caller, s) for s in touching for caller in self._in.get(s, {})]
+        for caller, callee in sorted(set(keys)):
+            yield caller, callee, self._out[caller][callee]
+
+    def calls_of(self, caller: str) -> Iterator[Fact]:
+        """All facts about what `caller` calls."""
+        for facts in self._out.get(caller, {}).values():
+            yield from facts
+
     def callees(self, service: str, at_ms: int, believed_ms: int | None = None) -> list[Neighbour]:
         """What `service` depended on at `at_ms`, most believed first.
 
