@@ -124,7 +124,7 @@ def _print(found: dict[str, object], as_json: bool) -> None:
 
     from streams.evaluation.table import tables
 
-    console = Console() if sys.stdout.isatty() else Console(width=140)
+    console = Console() if sys.stdout.isatty() else Console(width=150)
     console.print(tables(found))
 
 

@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +18,7 @@ import orjson
 
 from correlator.engine import Engine, EngineConfig
 from correlator.factors import NAMES
-from streams.errors import RecordingError
+from streams.errors import FatalError, RecordingError
 from streams.evaluation.published import Published, ranking_of
 from streams.evaluation.run import Run, correlate, rank_told, run_blind
 from streams.evaluation.score import Scored, score, score_told, told_incidents
@@ -120,6 +121,10 @@ def evaluate(
                 if on_progress:
                     future.add_done_callback(partial(_finished, on_progress, number))
             return [future.result() for future in futures]
+        except BrokenProcessPool:
+            raise FatalError(
+                "a worker process was killed, perhaps for want of memory; try fewer --jobs"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():

@@ -25,6 +25,8 @@ TRUST = (
     "Brier sk.",
     "cand.",
 )
+LISTED = 40
+"""Recordings listed one by one; of more only systems and total are read by anyone (`--json` has them all)."""
 LEGEND = (
     "detected: an incident opened within 5 min of the start (2 intervals, if longer) · AC@k: root among the "
     "first k, 5 min after opening; undetected and abstained are misses · final: AC@1 of the last ranking · "
@@ -51,7 +53,9 @@ def tables(result: Mapping[str, Any]) -> RenderableType:
 
 def _rows(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], str]]:
     rows = [(name, found, "") for name, found in result["recordings"].items()]
-    if len(rows) > 1:
+    if len(rows) > LISTED:
+        rows = []
+    if len(result["recordings"]) > 1:
         rows += [(f"all {name}", found, "bold") for name, found in result["systems"].items()]
     if len(result["systems"]) > 1:
         rows.append(("total", result["total"], "bold"))
