@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from streams import settings
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 MASK = "********"
 MASKED_TABLES = {"kafka.client"}

@@ -12,7 +12,7 @@ import typer
 
 from streams.errors import UserError
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()

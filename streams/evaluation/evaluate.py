@@ -116,7 +116,12 @@ def evaluate(
     with ProcessPoolExecutor(min(jobs, len(tasks)), context) as pool:
         try:
             with _children_leave_interrupts():
-                futures = [pool.submit(evaluate_one, task) for task in tasks]
+                # The longest first, so that none of them is left to run alone at the end.
+                started = {
+                    n: pool.submit(evaluate_one, tasks[n])
+                    for n in sorted(range(len(tasks)), key=lambda n: -_bytes_of(tasks[n].recording))
+                }
+            futures = [started[number] for number in range(len(tasks))]
             for number, future in enumerate(futures):
                 if on_progress:
                     future.add_done_callback(partial(_finished, on_progress, number))
@@ -130,6 +135,10 @@ def evaluate(
             for child in multiprocessing.active_children():
                 child.terminate()
             raise
+
+
+def _bytes_of(recording: Recording) -> int:
+    return sum(file.stat().st_size for file in recording.path.iterdir() if file.is_file())
 
 
 def _finished(on_progress: Callable[[int, float], None], number: int, _: Future[Outcome]) -> None:
