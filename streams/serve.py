@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import __version__
 from streams.errors import UserError
@@ -60,7 +60,7 @@ class Endpoint:
         settings: ServeSettings,
         alive: Callable[[], bool],
         waiting_for: Callable[[], str],
-        registry: CollectorRegistry = REGISTRY,
+        metrics: Callable[[], bytes] = generate_latest,
     ) -> None:
         def answer(path: str) -> tuple[int, str, bytes]:
             match path.partition("?")[0]:
@@ -77,7 +77,7 @@ class Endpoint:
                         return 503, "application/json", _json(status="not ready", waiting_for=missing)
                     return 200, "application/json", _json(status="ready")
                 case "/metrics":
-                    return 200, CONTENT_TYPE_LATEST, generate_latest(registry)
+                    return 200, CONTENT_TYPE_LATEST, metrics()
                 case "/version":
                     return 200, "application/json", _json(name="headwater", version=__version__)
                 case _:

@@ -124,6 +124,12 @@ class ReasonSettings(_Group):
     max_output_tokens: int = Field(800, ge=1, description="Per answer.")
 
 
+class NotifySettings(_Group):
+    """The NOTIFY stage. Alerts are on `headwater.alerts` whatever is set here."""
+
+    sinks: CommaList = Field((), description="Receivers beside the topic: `console` prints each card.")
+
+
 class ServeSettings(_Group):
     """The HTTP endpoint of /healthz, /readyz, /metrics and /version."""
 
@@ -150,6 +156,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     detect: DetectSettings = DetectSettings()
     reason: ReasonSettings = ReasonSettings()
+    notify: NotifySettings = NotifySettings()
     serve: ServeSettings = ServeSettings()
     log: LogSettings = LogSettings()
     state_dir: Path = Field(

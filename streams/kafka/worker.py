@@ -10,6 +10,7 @@ record would hold up every rebalance).
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from threading import Event
 from typing import Any, Protocol
@@ -33,6 +34,8 @@ STORE_OPTIONS = {
     "max_write_buffer_number": 2,
     "max_open_files": 64,
 }
+CHATTY = ("faust", "mode", "aiokafka", "kafka", __name__)
+"""Loggers that tell every start and stop of every inner service; of interest when debugging only."""
 LOOK_S = 0.2
 """How often the worker looks whether it is to stop."""
 STOP_TIMEOUT_S = 8.0
@@ -41,6 +44,9 @@ STOP_TIMEOUT_S = 8.0
 
 def faust_app(stage: str, settings: Settings) -> faust.App:
     """Return an app whose id, state and group are those of one stage."""
+    if settings.log.level != "debug":
+        for chatty in CHATTY:
+            logging.getLogger(chatty).setLevel(logging.WARNING)
     kafka = settings.kafka
     name = f"{kafka.group_prefix}-{stage}"
     datadir = settings.state_dir / "faust" / name

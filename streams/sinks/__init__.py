@@ -1,1 +1,5 @@
-"""Where enriched alerts go."""
+"""Where enriched alerts go: one receiver a file."""
+
+from streams.sinks.port import Sink, named
+
+__all__ = ["Sink", "named"]

@@ -33,12 +33,13 @@ def incident_type(incident: Incident) -> str:
 
 def encode_incident(incident: Incident) -> bytes:
     """Wrap one revision; equal revisions are equal bytes, in every replay."""
-    return _event(incident_type(incident), incident, IncidentRecord(incident=incident), "incident-record")
+    data = IncidentRecord(incident=incident)
+    return _event(incident_type(incident), incident, incident.revision, data, "incident-record")
 
 
 def encode_alert(alert: EnrichedAlert) -> bytes:
     """Wrap one enriched alert; its time is the revision's, not the clock's."""
-    return _event(ALERT_TYPE, alert.incident, alert, "enriched-alert")
+    return _event(ALERT_TYPE, alert.incident, alert.revision, alert, "enriched-alert")
 
 
 def decode_incident(value: bytes) -> IncidentRecord:
@@ -63,12 +64,12 @@ def rfc3339(ts_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _event(kind: str, incident: Incident, data: BaseModel, schema: str) -> bytes:
+def _event(kind: str, incident: Incident, revision: int, data: BaseModel, schema: str) -> bytes:
     envelope: dict[str, Any] = {
         "specversion": "1.0",
         "type": kind,
         # id must be unique per source: a revision is one event however often it is replayed.
-        "id": f"{incident.id}.{incident.revision}",
+        "id": f"{incident.id}.{revision}",
         "source": f"/headwater/{incident.domain}",
         "time": rfc3339(incident.published_ms),
         "datacontenttype": "application/json",

@@ -1,0 +1,49 @@
+"""The stages by name."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import Protocol
+
+from streams.errors import ConfigError
+from streams.serve import Health
+from streams.settings import Settings
+
+STAGES = ("detect", "correlate", "reason", "notify")
+"""In the order of the flow."""
+
+
+class Stage(Protocol):
+    """A loop over Kafka."""
+
+    def run(self, stop: Event) -> None:
+        """Work until told to stop, then leave in order."""
+
+
+def stage_of(name: str, settings: Settings, health: Health) -> Stage:
+    """Build a stage; each imports its own libraries, so that DETECT does not load Faust."""
+    match name:
+        case "detect":
+            from streams.stages.detect import DetectStage
+
+            return DetectStage(settings, health)
+        case "correlate":
+            from streams.stages.correlate import CorrelateStage
+
+            return CorrelateStage(settings, health)
+        case "reason":
+            from streams.stages.reason import ReasonStage
+
+            return ReasonStage(settings, health)
+        case "notify":
+            from streams.sinks import named
+            from streams.stages.notify import NotifyStage
+
+            return NotifyStage(settings, health, [named(sink) for sink in settings.notify.sinks])
+        case _:
+            raise ConfigError(f"there is no stage {name!r}; there are: {', '.join(STAGES)}")
+
+
+def run_stage(name: str, settings: Settings, health: Health, stop: Event) -> None:
+    """Run one stage in this thread until told to stop."""
+    stage_of(name, settings, health).run(stop)
