@@ -157,11 +157,12 @@ def _service_of(identity: str | None, artifact: str | None) -> str | None:
     if identity:
         if identity.startswith("pkg:"):
             return _purl_name(identity)
-        name = identity.removeprefix("service/")
-        if name.startswith("/") or "://" in name:
-            name = name.rstrip("/").rsplit("/", 1)[-1]
-        if name:
-            return name
+        if identity.startswith("service/") and identity != "service/":
+            return identity.removeprefix("service/")
+        if identity.startswith("/") or "://" in identity:
+            identity = identity.rstrip("/").rsplit("/", 1)[-1]
+        if identity:
+            return identity
     return _purl_name(artifact) if artifact else None
 
 

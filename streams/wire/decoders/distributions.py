@@ -51,8 +51,8 @@ def quantile(cells: Cells, q: float) -> float | None:
 
     Examples
     --------
-    >>> quantile({(0.0, 0.1): 90, (0.1, 0.5): 10}, 0.95)
-    0.3
+    >>> quantile({(0.0, 0.1): 90, (0.1, 0.6): 10}, 0.95)
+    0.35
     """
     total = sum(cells.values())
     if total <= 0:

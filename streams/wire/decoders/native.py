@@ -146,7 +146,8 @@ def take_topology(document: Any, record: RawRecord, into: TelemetryBuilder) -> i
         ]
     taken = 0
     for where, edge in _each(document):
-        stamp = _time(edge, where, record)
+        seen = [edge.get("first_seen_ms"), edge.get("last_seen_ms")]
+        stamp = None if all(each is not None for each in seen) else _time(edge, where, record)
         filled = {
             "first_seen_ms": stamp,
             "last_seen_ms": stamp,

@@ -66,12 +66,10 @@ def line_of(entry: LogEntry) -> str | None:
     body = entry.body
     if isinstance(body, dict):
         body = next((body[key] for key in BODY_KEYS if isinstance(body.get(key), str)), body)
-    if isinstance(body, str):
-        return body or None
-    if body is not None:
-        return otlp.compact(body)
+    if body is not None and body != "":
+        return body if isinstance(body, str) else otlp.compact(body)
     exception = [entry.attributes.get(f"exception.{part}", "") for part in ("type", "message")]
-    return ": ".join(part for part in exception if part) or entry.event_name or None
+    return ": ".join(part for part in exception if part) or entry.event_name or body
 
 
 def _take(
