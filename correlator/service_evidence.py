@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from correlator.evidence_window import Episode
+from correlator.significance import effect, idleness
 from detectors.anomaly import Anomaly, Family
 
 FLOOR = 1.7
@@ -146,26 +147,6 @@ class ServiceEvidence:
         return min((self.groups[name].onset_ms for name in self.strong_groups), default=None)
 
 
-IDLE_UTILISATION = 0.3
-"""Below it a processor delays nobody noticeably (M/M/1: waiting = u/(1 − u) < .43 service times)."""
-IDLE_WEIGHT = 0.4
-
-
-def idleness(episodes: Iterable[Episode]) -> dict[tuple[str, str | None], float]:
-    """Weight of CPU evidence by (service, instance), where some metric tells the utilisation in percent.
-
-    A processor that went from one to three percent was asked for something; it did not run out.
-    """
-    found: dict[tuple[str, str | None], float] = {}
-    for episode in episodes:
-        anomaly = episode.anomaly
-        if anomaly.signal.family is Family.CPU and anomaly.signal.unit == "%" and episode.worst:
-            busy = min(1.0, max(episode.worst[1], 0.0) / 100.0 / IDLE_UTILISATION)
-            key = anomaly.service, anomaly.signal.instance
-            found[key] = max(found.get(key, 0.0), IDLE_WEIGHT + (1.0 - IDLE_WEIGHT) * busy)
-    return found
-
-
 def weigh(
     episodes: Iterable[Episode],
     from_ms: int,
@@ -199,6 +180,7 @@ def weigh(
             continue
         anomaly = episode.anomaly
         family, peer = anomaly.signal.family, anomaly.signal.peer
+        score *= effect(episode)
         if family is Family.CPU:
             score *= busy.get((anomaly.service, anomaly.signal.instance), 1.0)
         if peer is None:
