@@ -11,7 +11,7 @@ from correlator.evidence_window import KEEP_CHANGES_MS, Episode, EvidenceWindow
 from correlator.grouping import JOIN_AT, OpenIncident, surroundings
 from correlator.incident import Incident, incident_id
 from correlator.inference import demand, time_between
-from correlator.opening import OPEN_AT, RECENT_CHANGE_MS, Pressure, pressure
+from correlator.opening import OPEN_AT, RECENT_CHANGE_MS, RESTARTS, WARM_UP_MS, Pressure, pressure
 from correlator.publication import compose
 from correlator.ranking import rank
 from correlator.scene import Past, Scene
@@ -171,11 +171,10 @@ class Engine:
             callers = [
                 evidence[n.service] for n in self.topology.callers(service, now_ms) if n.service in evidence
             ]
-            changed = any(
-                now_ms - RECENT_CHANGE_MS <= c.ts_ms <= now_ms
-                for c in self.window.changes.get(service, {}).values()
-            )
-            found[service] = pressure(mine, callers, changed)
+            changes = [c for c in self.window.changes.get(service, {}).values() if c.ts_ms <= now_ms]
+            changed = any(now_ms - RECENT_CHANGE_MS <= c.ts_ms for c in changes)
+            warming = any(now_ms - WARM_UP_MS <= c.ts_ms and c.kind in RESTARTS for c in changes)
+            found[service] = pressure(mine, callers, changed, warming)
         return found
 
     def _assign(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from correlator.evidence import ChangeKind
 from correlator.service_evidence import FLOOR, NEVER_ALONE, ServiceEvidence
 
 OPEN_AT = 3.0
@@ -15,6 +16,11 @@ UNCORROBORATED = 0.4
 CALLER_SUFFERS = 0.5
 """Excess in a caller's latency, errors or gap that confirms a callee's trouble."""
 RECENT_CHANGE_MS = 45 * 60_000
+RESTARTS = frozenset({ChangeKind.DEPLOY, ChangeKind.SCALE})
+WARM_UP_MS = 240_000
+"""New processes fill caches and compile for minutes: expected, so it corroborates nothing."""
+WARMING = 0.6
+"""What is left of V of a service that warms up; real damage is several times the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class Pressure:
 
 
 def pressure(
-    mine: ServiceEvidence, callers: list[ServiceEvidence], changed_recently: bool, quiet_mates: bool = False
+    mine: ServiceEvidence, callers: list[ServiceEvidence], changed_recently: bool, warming: bool = False
 ) -> Pressure:
     """V with its corroboration: two groups agree, one is overwhelming, a caller suffers, or it was changed.
 
@@ -37,12 +43,11 @@ def pressure(
     telling = [g for g in strong if g not in NEVER_ALONE]
     suffering = max((caller.suffering() for caller in callers), default=0.0)
     alone = any(mine.value(group) >= threshold for group, threshold in ALONE.items())
-    corroborated = bool(telling) and (
-        len(strong) >= 2 or alone or suffering > CALLER_SUFFERS or (changed_recently and bool(telling))
-    )
+    changed = changed_recently and not warming
+    corroborated = bool(telling) and (len(strong) >= 2 or alone or suffering > CALLER_SUFFERS or changed)
     if not telling and suffering <= CALLER_SUFFERS:
         return Pressure(mine.service, mine.excess * UNCORROBORATED * 0.5, False)
-    value = mine.excess * (1.0 if corroborated else UNCORROBORATED)
+    value = mine.excess * (1.0 if corroborated else UNCORROBORATED) * (WARMING if warming else 1.0)
     worst = max((caller.excess for caller in callers), default=0.0)
     return Pressure(mine.service, value + 0.5 * min(worst, value), corroborated)
 
