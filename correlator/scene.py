@@ -53,7 +53,7 @@ class Scene:
     def severity(self, service: str) -> float:
         """V of a service in this scene, 0 where nothing is known."""
         mine = self.evidence.get(service)
-        return mine.excess if mine else 0.0
+        return mine.severity if mine else 0.0
 
     @cached_property
     def total(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from detectors.anomaly import Anomaly, Family
 
 FLOOR = 1.7
 """Evidence below it is noise: about one sample in fifty of an ordinary series passes it."""
+SATURATION = 4.0
 COUNTED_GROUPS = 3
 """More than three groups of one service say the same thing again."""
 NOT_OWN = frozenset({"load"})
@@ -115,6 +117,21 @@ class ServiceEvidence:
             reverse=True,
         )
         return sum(values[:COUNTED_GROUPS])
+
+    def counted(self) -> list[tuple[str, float]]:
+        """The three strongest groups above the floor with their saturating weight, strongest first.
+
+        g(e) = 4·ln(1 + e/4): beyond one in a million, rarer proves no more about *where* it began.
+        """
+        return [
+            (name, SATURATION * math.log1p((self.groups[name].value - FLOOR) / SATURATION))
+            for name in self.strong_groups[:COUNTED_GROUPS]
+        ]
+
+    @property
+    def severity(self) -> float:
+        """Sum of `counted`: how ill the service is, for ranking."""
+        return sum(value for _, value in self.counted())
 
     @property
     def cause_excess(self) -> float:

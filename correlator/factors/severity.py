@@ -28,4 +28,4 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
             parts.append(f"{anomaly.signal.metric} {anomaly.direction} (1 in 10^{anomaly.peak_score:.1f})")
         return f"{candidate.service} itself deviates: " + ", ".join(parts)
 
-    return Term(mine.excess, mine.excess, why, ids)
+    return Term(mine.excess, mine.severity, why, ids)
