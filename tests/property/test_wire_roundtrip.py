@@ -151,7 +151,7 @@ def assert_same(recording: Recording, shift_ms: int = 0) -> None:
     assert [tick.end_ms for tick in ticks] == sorted(tick.end_ms for tick in ticks)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     metrics=metric_tables(),
     edges=edge_tables(),

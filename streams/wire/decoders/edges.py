@@ -112,7 +112,8 @@ class EdgeCollector:
         return self._into.sample(domain, series, ts_ms, value)
 
     def _add(self, edge: _EdgeKey, name: str, value: float) -> None:
-        self._sums[edge, name] = self._sums.get((edge, name), 0.0) + value
+        known = self._sums.get((edge, name))
+        self._sums[edge, name] = value if known is None else known + value
 
     def _graph(self, metric: Metric, resource: Resource, fallback_ms: int) -> None:
         what = metric.name.removeprefix(GRAPH_PREFIX)

@@ -1,0 +1,168 @@
+"""Pace, order and interruption of a replay, with a recorder in Kafka's place and a clock that obeys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from streams import replay as replaying
+from streams.recording import Recording, write_recording
+from streams.recording.tables import METRICS, schema_of
+from streams.wire.encoders import OutgoingRecord
+
+T0 = 1_790_000_010_000  # a tick's end
+TICK_MS = 15_000
+
+
+@dataclass
+class ObedientClock:
+    now_s: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def elapsed_s(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now_s += seconds
+
+
+@dataclass
+class Recorder:
+    """Keeps what is sent; `written` is what a flush has confirmed."""
+
+    clock: ObedientClock = field(default_factory=ObedientClock)
+    sent: list[OutgoingRecord] = field(default_factory=list)
+    at_s: list[float] = field(default_factory=list)
+    flushes: list[int] = field(default_factory=list)
+    interrupt_after: int | None = None
+
+    def send(self, record: OutgoingRecord) -> None:
+        if self.interrupt_after is not None and len(self.sent) == self.interrupt_after:
+            self.interrupt_after = None
+            raise KeyboardInterrupt
+        self.sent.append(record)
+        self.at_s.append(self.clock.now_s)
+
+    def flush(self) -> None:
+        self.flushes.append(len(self.sent))
+
+
+def a_recording(
+    folder: Path, name: str, start_ms: int, ticks: int, history: tuple[str, ...] = ()
+) -> Recording:
+    times = [start_ms + i * TICK_MS for i in range(ticks) for _ in range(2)]
+    rows = [
+        times,
+        ["a", "b"] * ticks,
+        [None] * len(times),
+        ["cpu"] * len(times),
+        [None] * len(times),
+        ["gauge"] * len(times),
+        [float(i) for i in range(len(times))],
+    ]
+    path = write_recording(
+        folder / name,
+        name=name,
+        system="shop",
+        start_ms=start_ms,
+        end_ms=start_ms + (ticks - 1) * TICK_MS,
+        interval_s=15,
+        metrics=pa.table(rows, schema=schema_of(METRICS)),
+        history=history,
+    )
+    return Recording.open(path)
+
+
+def test_the_pace_is_event_time_over_speed(tmp_path):
+    recorder = Recorder()
+    replaying.replay(a_recording(tmp_path, "r", T0, 5), recorder, speed=30.0, clock=recorder.clock)
+    assert recorder.at_s == pytest.approx([0.0, 0.0, 0.5, 0.5, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0])
+
+
+def test_a_tick_is_written_before_the_next_is_sent(tmp_path):
+    recorder = Recorder()
+    replaying.replay(a_recording(tmp_path, "r", T0, 4), recorder, speed=1.0, clock=recorder.clock)
+    assert recorder.flushes == [2, 4, 6, 8, 8]
+
+
+def test_history_comes_first_and_at_once(tmp_path):
+    a_recording(tmp_path, "past", T0 - 100 * TICK_MS, 100)
+    recorder = Recorder()
+    summary = replaying.replay(
+        a_recording(tmp_path, "r", T0, 3, history=("../past",)), recorder, speed=1.0, clock=recorder.clock
+    )
+    assert recorder.at_s[:200] == [0.0] * 200
+    assert recorder.at_s[-1] == pytest.approx(30.0)
+    assert summary.records == len(recorder.sent) == 206
+    assert summary.first_ms == T0
+    unflushed = [b - a for a, b in zip([0, *recorder.flushes], recorder.flushes, strict=False)]
+    assert max(unflushed[:6]) <= 2 * 21
+
+
+def test_history_can_be_left_out(tmp_path):
+    a_recording(tmp_path, "past", T0 - 10 * TICK_MS, 10)
+    recorder = Recorder()
+    recording = a_recording(tmp_path, "r", T0, 3, history=("../past",))
+    assert replaying.replay(recording, recorder, speed=0, history=False, clock=recorder.clock).records == 6
+
+
+def test_records_carry_the_service_as_key(tmp_path):
+    recorder = Recorder()
+    replaying.replay(a_recording(tmp_path, "r", T0, 2), recorder, speed=0, clock=recorder.clock)
+    assert [(each.topic, each.key) for each in recorder.sent] == [
+        ("otlp_metrics", b"a"),
+        ("otlp_metrics", b"b"),
+    ] * 2
+
+
+def test_an_interrupt_writes_what_was_sent_and_says_so(tmp_path):
+    recorder = Recorder(interrupt_after=5)
+    summary = replaying.replay(a_recording(tmp_path, "r", T0, 9), recorder, speed=0, clock=recorder.clock)
+    assert summary.interrupted
+    assert recorder.flushes[-1] == len(recorder.sent) == 5
+
+
+def test_a_caller_can_stop_it_between_ticks(tmp_path):
+    recorder = Recorder()
+    summary = replaying.replay(
+        a_recording(tmp_path, "r", T0, 9),
+        recorder,
+        speed=0,
+        clock=recorder.clock,
+        should_stop=lambda: len(recorder.sent) >= 4,
+    )
+    assert (summary.interrupted, summary.records) == (True, 4)
+
+
+def test_progress_reaches_one(tmp_path):
+    seen: list[replaying.Progress] = []
+    recorder = Recorder()
+    replaying.replay(
+        a_recording(tmp_path, "r", T0, 4), recorder, speed=0, clock=recorder.clock, on_progress=seen.append
+    )
+    assert [each.share for each in seen] == sorted(each.share for each in seen)
+    assert seen[-1].share == 1.0
+    assert {each.phase for each in seen} == {"replay"}
+
+
+@pytest.mark.parametrize("speed", [1.0, 60.0, 0.0])
+def test_a_shifted_replay_ends_at_the_present_and_never_runs_ahead(tmp_path, speed):
+    recording = a_recording(tmp_path, f"r{speed}", T0, 20)
+    now_ms = 1_900_000_000_123
+    shift_ms = replaying.shift_to_now(recording, speed, now_ms)
+    assert shift_ms % TICK_MS == 0
+    recorder = Recorder()
+    ahead: list[float] = []
+
+    def note(progress: replaying.Progress) -> None:
+        ahead.append(progress.event_ms - (now_ms + recorder.clock.now_s * 1000))
+
+    replaying.replay(
+        recording, recorder, speed=speed, clock=recorder.clock, shift_ms=shift_ms, on_progress=note
+    )
+    assert max(ahead) <= 0
+    assert ahead[-1] > -TICK_MS
