@@ -46,6 +46,8 @@ def figures(scored: Sequence[Scored], wall_s: float | None = None) -> dict[str, 
         "median_delay_s": _rounded(median(delays)) if delays else None,
         "abstained": sum(opening.abstained is not None for opening in judged),
         "right_change": _right_change(cases),
+        "innocent_change_blamed": _share(sum(case.innocent_blamed for case in cases), len(cases)),
+        "right_path": _right_path(cases),
         **_confidence(judged),
         "candidates": sum(opening.is_candidate for opening in openings),
         "llm_calls": 0,
@@ -93,6 +95,12 @@ def _right_change(cases: Sequence[Case]) -> dict[str, Any]:
         "ac1": _share(named([case.standing for case in caused]), len(caused)),
         "told_ac1": _share(named([case.told for case in caused]), len(caused)),
     }
+
+
+def _right_path(cases: Sequence[Case]) -> float | None:
+    """Of the faults whose spreading is known: how often the last chain is exactly that way."""
+    known = [case.path_right for case in cases if case.path_right is not None]
+    return _share(sum(known), len(known))
 
 
 def _confidence(judged: Sequence[Opening]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from streams.evaluation.baselines import RULES, Past
 from streams.evaluation.matching import Fate, Fault, Matching, faults_of, match
 from streams.evaluation.published import Published, Revision, ranking_of
 from streams.evaluation.run import Run, patience_ms, rank_told
-from streams.recording import Recording
+from streams.recording import Label, Propagation, Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,10 @@ class Case:
     baselines: Mapping[str, Answer | None]
     baselines_told: Mapping[str, Answer]
     known_services: int
+    path_right: bool | None = None
+    """Whether the last chain is the way that the fault really took; None where nobody knows that way."""
+    innocent_blamed: bool = False
+    """Whether the first hypothesis blames a change, and not the one that did it."""
 
     @property
     def detected(self) -> bool:
@@ -93,7 +97,7 @@ def score(run: Run, *, engine: Callable[[str], Engine] = Engine) -> Scored:
     matching = match(recording, run.incidents, faults, recording.ignored())
     told = rank_told(recording, run.evidence, [f.label.start_ms for f in faults], engine=engine)
     rankings = {start_ms: ranking_of(incident) for start_ms, incident in told.items()}
-    return judge(recording, matching, rankings, Past(run.evidence))
+    return judge(recording, matching, rankings, Past(run.evidence), recording.propagations())
 
 
 def score_told(run: Run, starts_ms: Sequence[int], *, engine: Callable[[str], Engine] = Engine) -> Scored:
@@ -127,15 +131,23 @@ def told_incidents(recording: Recording, told: Mapping[int, Revision]) -> tuple[
     )
 
 
-def judge(recording: Recording, matching: Matching, told: Mapping[int, Revision], past: Past) -> Scored:
+def judge(
+    recording: Recording,
+    matching: Matching,
+    told: Mapping[int, Revision],
+    past: Past,
+    propagations: Mapping[str, Propagation] | None = None,
+) -> Scored:
     """Hold what was said against the truth."""
+    spread = propagations or {}
     patience = patience_ms(recording.interval_s)
     faults = [fault for fault, _ in matching.answers]
     return Scored(
         recording=recording.name,
         system=recording.system,
         cases=tuple(
-            _case(recording, fault, incident, told, past, patience) for fault, incident in matching.answers
+            _case(recording, fault, incident, told, past, patience, spread.get(fault.label.fault_id))
+            for fault, incident in matching.answers
         ),
         openings=tuple(
             _opening(recording, incident, fate, fault, faults, patience)
@@ -152,6 +164,7 @@ def _case(
     told: Mapping[int, Revision],
     past: Past,
     patience: int,
+    spread: Propagation | None,
 ) -> Case:
     label = fault.label
     blind: dict[str, Answer | None] = dict.fromkeys(RULES)
@@ -161,6 +174,7 @@ def _case(
         blind = {name: _plain(rule(seen), label.root_service) for name, rule in RULES.items()}
     seen = past.at(label.start_ms, fault.detect_by_ms)
     ranking = told.get(label.start_ms)
+    standing = incident.standing(incident.opened_ms + patience) if incident else None
     return Case(
         recording=recording.name,
         fault_id=label.fault_id,
@@ -170,14 +184,18 @@ def _case(
         root_change_id=label.root_change_id,
         incident_id=incident.incident_id if incident else None,
         delay_s=(incident.opened_ms - label.start_ms) / 1000 if incident else None,
-        standing=_answer(incident.standing(incident.opened_ms + patience), label.root_service)
-        if incident
-        else None,
+        standing=_answer(standing, label.root_service) if standing else None,
         final=_answer(incident.revisions[-1], label.root_service) if incident else None,
         told=_answer(ranking, label.root_service) if ranking else None,
         baselines=blind,
         baselines_told={name: _plain(rule(seen), label.root_service) for name, rule in RULES.items()},
         known_services=len(past.services | {label.root_service}),
+        path_right=None
+        if spread is None
+        else incident is not None and path_is_right(incident, label, spread),
+        innocent_blamed=bool(
+            standing and not standing.abstained and standing.change_id not in (None, label.root_change_id)
+        ),
     )
 
 
@@ -205,6 +223,21 @@ def _opening(
         abstained=standing.abstained,
         is_candidate=incident.is_candidate,
     )
+
+
+def path_is_right(incident: Published, label: Label, spread: Propagation) -> bool:
+    """Whether the chain starts at the root, takes only hops that happened, and reaches the symptom."""
+    last = incident.revisions[-1]
+    if last.abstained or last.services[:1] != (label.root_service,):
+        return False
+    reached = label.root_service
+    passed = {reached}
+    for hop in incident.chain:
+        if hop["from"] != reached or (reached, hop["to"]) not in spread.hops:
+            return False
+        reached = hop["to"]
+        passed.add(reached)
+    return label.symptom_service is None or label.symptom_service in passed
 
 
 def _answer(ranking: Revision, root: str) -> Answer:

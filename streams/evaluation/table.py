@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,11 +54,15 @@ def tables(result: Mapping[str, Any]) -> RenderableType:
 
 def _rows(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], str]]:
     rows = [(name, found, "") for name, found in result["recordings"].items()]
+    systems = Counter(found["system"] for _, found, _ in rows)
     if len(rows) > LISTED:
         rows = []
-    if len(result["recordings"]) > 1:
-        rows += [(f"all {name}", found, "bold") for name, found in result["systems"].items()]
-    if len(result["systems"]) > 1:
+    rows += [
+        (f"all {name}", found, "bold")
+        for name, found in result["systems"].items()
+        if (systems[name] > 1 or not rows) and len(systems) <= LISTED
+    ]
+    if len(systems) > 1:
         rows.append(("total", result["total"], "bold"))
     return rows
 

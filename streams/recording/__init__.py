@@ -2,12 +2,13 @@
 
 from streams.recording.folder import Recording, find_recordings
 from streams.recording.samples import Samples, edge_samples, metric_samples
-from streams.recording.truth import Ignored, Label
+from streams.recording.truth import Ignored, Label, Propagation
 from streams.recording.writing import write_recording
 
 __all__ = [
     "Ignored",
     "Label",
+    "Propagation",
     "Recording",
     "Samples",
     "edge_samples",

@@ -14,7 +14,7 @@ from correlator.evidence import Alert, Change, Edge, EdgeSource
 from streams.errors import RecordingError
 from streams.recording import tables
 from streams.recording.documents import read_lines, read_object, validated
-from streams.recording.truth import Ignored, Label
+from streams.recording.truth import Ignored, Label, Propagation
 
 MANIFEST = "recording.json"
 FILES = {
@@ -58,6 +58,17 @@ class _Topology(BaseModel):
     edges: tuple[_Call, ...] = ()
 
 
+class _Step(BaseModel):
+    service: str
+    before: str | None = Field(None, alias="from")
+
+
+class _Told(BaseModel):
+    fault_id: str
+    path: tuple[_Step, ...] = ()
+
+
+_TOLD = TypeAdapter(_Told)
 _MANIFEST = TypeAdapter(_Manifest)
 _TOPOLOGY = TypeAdapter(_Topology)
 _CHANGE = TypeAdapter(Change)
@@ -162,6 +173,17 @@ class Recording:
         """The truth, in order of start. Never shown to what is being judged."""
         found: tuple[Label, ...] = self._lines("labels.jsonl", _LABEL)
         return tuple(sorted(found, key=lambda label: (label.start_ms, label.fault_id)))
+
+    def propagations(self) -> dict[str, Propagation]:
+        """How faults spread, by fault, for recordings whose maker knows and says so in `truth.jsonl`."""
+        told: tuple[_Told, ...] = self._lines("truth.jsonl", _TOLD)
+        return {
+            one.fault_id: Propagation(
+                one.fault_id,
+                frozenset((step.before, step.service) for step in one.path if step.before is not None),
+            )
+            for one in told
+        }
 
     def ignored(self) -> tuple[Ignored, ...]:
         """Stretches that score nothing, in order of start."""

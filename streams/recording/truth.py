@@ -20,6 +20,15 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Propagation:
+    """How one fault spread, where that is known (a simulator knows): each hit service and from where."""
+
+    fault_id: str
+    hops: frozenset[tuple[str, str]]
+    """(from, to): `to` suffers because `from` does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """A stretch `[start_ms, end_ms]` in which the labels are known to be incomplete."""
 
