@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -10,7 +11,7 @@ SPREAD = Propagation("f", frozenset({("db", "cart"), ("cart", "front"), ("db", "
 
 
 def incident(*services, root="db", abstained=None):
-    chain = tuple({"from": a, "to": b, "onset_ms": 0} for a, b in zip(services, services[1:], strict=False))
+    chain = tuple({"from": a, "to": b, "onset_ms": 0} for a, b in pairwise(services))
     revision = Revision(0, 0.9, abstained, (Cause(root, "root", None, "service", 0.9),))
     return Published("r", "i", 0, 0, None, "high", True, chain, (revision,))
 
