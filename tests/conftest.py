@@ -11,7 +11,9 @@ import pytest
 
 from streams import settings as settings_module
 from streams.broker import Broker, EmbeddedBroker, ExternalBroker
+from streams.kafka import topics
 from streams.settings import KafkaSettings, Settings
+from tests.shop_on_kafka import Shop, Wire
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,7 +59,7 @@ def fresh_settings(broker: Broker, tmp_path: Path) -> Callable[[], Settings]:
                     "bootstrap_servers": broker.bootstrap_servers,
                     "topic_prefix": own + ".",
                     "group_prefix": own,
-                    "session_timeout_s": 6.0,
+                    "session_timeout_s": 2.0,
                     "replication_factor": getattr(broker, "nodes", 1),
                 },
                 "detect": {"idle_s": 1.0, "snapshot_interval_s": 1.0},
@@ -73,3 +75,27 @@ def fresh_settings(broker: Broker, tmp_path: Path) -> Callable[[], Settings]:
 def kafka_settings(fresh_settings: Callable[[], Settings]) -> Settings:
     """Settings of one test."""
     return fresh_settings()
+
+
+@pytest.fixture
+def new_wire(fresh_settings: Callable[[], Settings]) -> Callable[[], Wire]:
+    """Makes topics of their own, for tests that compare two runs."""
+
+    def make() -> Wire:
+        settings = fresh_settings()
+        topics.create(settings.kafka)
+        return Wire(settings)
+
+    return make
+
+
+@pytest.fixture
+def wire(new_wire: Callable[[], Wire]) -> Wire:
+    """Topics of one test, and a client for them."""
+    return new_wire()
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """Two hours of a calm shop, then a fault."""
+    return Shop()

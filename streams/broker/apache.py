@@ -52,6 +52,7 @@ transaction.state.log.min.isr={in_sync}
 default.replication.factor={copies}
 min.insync.replicas={in_sync}
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 """
 
 

@@ -3,68 +3,21 @@
 import json
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event, Thread
 
 import pytest
 
-from streams.serve import Health
-from streams.settings import Settings
 from streams.stages.detect import DetectStage
 from streams.wire.codec import decode
 from streams.wire.deadletter import decode_headers
 from streams.wire.messages import EvidenceRecord
+from tests.shop_on_kafka import evidence_until, items_of, running, sayings
 
 pytestmark = pytest.mark.kafka
 
 
-@contextmanager
-def detecting(settings: Settings) -> Iterator[DetectStage]:
-    health, stop, failures = Health(), Event(), []
-    stage = DetectStage(settings, health)
-
-    def work() -> None:
-        try:
-            stage.run(stop)
-        except BaseException as error:
-            failures.append(error)
-
-    thread = Thread(target=work)
-    thread.start()
-    try:
-        assert health.ready_event.wait(30), failures
-        yield stage
-    finally:
-        stop.set()
-        thread.join(30)
-    assert not failures
-
-
-def items_of(messages):
-    return [item for message in messages for item in decode(EvidenceRecord, message.value()).items]
-
-
-def progressed_to(ts_ms):
-    def reached(messages):
-        newest = items_of(messages[-1:])[-1]
-        return newest.type == "progress" and newest.watermark_ms >= ts_ms
-
-    return reached
-
-
-def evidence_until(wire, ts_ms):
-    return wire.read("headwater.evidence", progressed_to(ts_ms))
-
-
-def sayings(messages):
-    """What was said, each once: everything but the promises, which depend on batches."""
-    return {item.model_dump_json() for item in items_of(messages) if item.type != "progress"}
-
-
 def test_a_fault_becomes_evidence_with_its_changes_and_edges(wire, shop):
     wire.publish(shop.records)
-    with detecting(wire.settings):
+    with running(DetectStage, wire.settings):
         found = evidence_until(wire, shop.end_ms - 30_000)
 
     items = items_of(found)
@@ -80,15 +33,15 @@ def test_a_fault_becomes_evidence_with_its_changes_and_edges(wire, shop):
 def test_a_stop_and_a_restart_say_what_one_run_says(new_wire, shop):
     through, stopped = new_wire(), new_wire()
     through.publish(shop.records)
-    with detecting(through.settings):
+    with running(DetectStage, through.settings):
         expected = evidence_until(through, shop.end_ms - 30_000)
 
     cut = len(shop.records) * 95 // 100
     stopped.publish(shop.records[:cut])
-    with detecting(stopped.settings):
+    with running(DetectStage, stopped.settings):
         evidence_until(stopped, shop.end_ms - 50 * 15_000)
     stopped.publish(shop.records[cut:])
-    with detecting(stopped.settings):
+    with running(DetectStage, stopped.settings):
         found = evidence_until(stopped, shop.end_ms - 30_000)
 
     assert sayings(found) == sayings(expected)
@@ -100,11 +53,11 @@ def test_a_stop_and_a_restart_say_what_one_run_says(new_wire, shop):
 def test_a_lost_state_directory_is_restored_from_the_snapshot_topic(wire, shop, tmp_path):
     cut = len(shop.records) * 95 // 100
     wire.publish(shop.records[:cut])
-    with detecting(wire.settings):
+    with running(DetectStage, wire.settings):
         before = evidence_until(wire, shop.end_ms - 50 * 15_000)
     wire.publish(shop.records[cut:])
     elsewhere = wire.settings.model_copy(update={"state_dir": tmp_path / "elsewhere"})
-    with detecting(elsewhere):
+    with running(DetectStage, elsewhere):
         found = evidence_until(wire, shop.end_ms - 30_000)
 
     again = {item.model_dump_json() for item in items_of(found[len(before) :]) if item.type == "anomaly"}
@@ -118,7 +71,7 @@ def test_garbage_on_every_topic_is_dead_lettered_untouched_and_the_rest_goes_on(
     for topic in wire.settings.detect.topics:
         wire.put(topic, garbage, "some-key", headers=[("origin", b"a test")])
     wire.publish(shop.records[len(shop.records) // 2 :])
-    with detecting(wire.settings):
+    with running(DetectStage, wire.settings):
         found = evidence_until(wire, shop.end_ms - 30_000)
         count = len(wire.settings.detect.topics)
         dead = wire.read("headwater.dlq", lambda letters: len(letters) == count)
@@ -152,7 +105,7 @@ def test_a_clock_an_hour_ahead_does_not_close_everybodys_windows(wire, shop):
     wire.publish(recent[:half])
     wire.publish([("headwater.metrics", "wrong", json.dumps(wrong).encode())])
     wire.publish(recent[half:])
-    with detecting(wire.settings):
+    with running(DetectStage, wire.settings):
         found = evidence_until(wire, now_ms - 60_000)
 
     newest = max(item.watermark_ms for item in items_of(found) if item.type == "progress")

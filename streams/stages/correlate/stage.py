@@ -65,9 +65,15 @@ class CorrelateStage:
     """
 
     def __init__(
-        self, settings: Settings, health: Health, *, reached: Callable[[Step], None] = _nothing
+        self,
+        settings: Settings,
+        health: Health,
+        *,
+        reached: Callable[[Step], None] = _nothing,
+        checkpoint_records: int = CHECKPOINT_RECORDS,
     ) -> None:
         self._settings = settings
+        self._checkpoint_records = checkpoint_records
         self._health = health
         self._reached = reached
         self._domains: dict[bytes, Domain] = {}
@@ -132,7 +138,7 @@ class CorrelateStage:
             except PermanentError as error:
                 await self._outbox.dead_letter(event, error)
         self._unacked.append(event)
-        if self._is_due() or len(self._unacked) >= CHECKPOINT_RECORDS:
+        if self._is_due() or len(self._unacked) >= self._checkpoint_records:
             await self._checkpoint()
 
     def _is_due(self) -> bool:

@@ -93,8 +93,10 @@ class DetectStage:
         *,
         clocks: Clocks | None = None,
         reached: Callable[[Step], None] = _nothing,
+        batch: int = BATCH,
     ) -> None:
         self._settings = settings
+        self._batch = batch
         self._kafka = settings.kafka
         self._health = health
         self._clocks = clocks or Clocks(lambda: time.time_ns() // 1_000_000, time.monotonic)
@@ -156,7 +158,7 @@ class DetectStage:
             self._consumer.close()
 
     def _turn(self) -> None:
-        messages = self._consumer.consume(BATCH, TURN_S)
+        messages = self._consumer.consume(self._batch, TURN_S)
         self._health.beat()
         if self._owned and not self._health.ready_event.is_set():
             self._health.ready()

@@ -1,17 +1,24 @@
-"""A small synthetic shop, put on the raw topics in headwater's own JSON."""
+"""A small synthetic shop on the raw topics, and what tests do with a broker."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Event, Thread
 
 import numpy as np
-import pytest
 from confluent_kafka import KafkaError, Message, TopicPartition
 
-from streams.kafka import consumer, producer, topics
+from correlator.evidence import EvidenceItem
+from streams.kafka import consumer, producer
+from streams.serve import Health
+from streams.service.stages import Stage
 from streams.settings import Settings
+from streams.wire.codec import decode
+from streams.wire.messages import EvidenceRecord
 
 START_MS = 1_790_000_040_000
 """A full minute of some day in the past; event time rules, so any day will do."""
@@ -69,11 +76,6 @@ class Shop:
         return START_MS + (self.steps - 1) * STEP_MS
 
 
-@pytest.fixture
-def shop() -> Shop:
-    return Shop()
-
-
 class Wire:
     """Writes to and reads from the test's own topics."""
 
@@ -109,8 +111,6 @@ class Wire:
         return list(self.follow(topic, 30, stop_at_end=True))
 
     def follow(self, topic: str, timeout_s: float, *, stop_at_end: bool = False) -> Iterator[Message]:
-        import time
-
         reader = consumer(self.settings.kafka, "test-reader")
         try:
             name = self.settings.kafka.topic(topic)
@@ -136,18 +136,44 @@ class Wire:
             reader.close()
 
 
-@pytest.fixture
-def new_wire(fresh_settings: Callable[[], Settings]) -> Callable[[], Wire]:
-    """Makes topics of their own, for tests that compare two runs."""
-
-    def make() -> Wire:
-        settings = fresh_settings()
-        topics.create(settings.kafka)
-        return Wire(settings)
-
-    return make
+def items_of(messages: list[Message]) -> list[EvidenceItem]:
+    """Every evidence item of the records, in order."""
+    return [item for message in messages for item in decode(EvidenceRecord, message.value()).items]
 
 
-@pytest.fixture
-def wire(new_wire: Callable[[], Wire]) -> Wire:
-    return new_wire()
+def sayings(messages: list[Message]) -> set[str]:
+    """What was said, each once: everything but the promises, which depend on batches."""
+    return {item.model_dump_json() for item in items_of(messages) if item.type != "progress"}
+
+
+def evidence_until(wire: Wire, ts_ms: int) -> list[Message]:
+    """Return the evidence log as soon as it promises a time."""
+
+    def reached(messages: list[Message]) -> bool:
+        newest = items_of(messages[-1:])[-1]
+        return newest.type == "progress" and newest.watermark_ms >= ts_ms
+
+    return wire.read("headwater.evidence", reached)
+
+
+@contextmanager
+def running(make: Callable[[Settings, Health], Stage], settings: Settings) -> Iterator[Stage]:
+    """Run a stage in a thread; stops it in order, and fails if it failed."""
+    health, stop, failures = Health(), Event(), []
+    stage = make(settings, health)
+
+    def work() -> None:
+        try:
+            stage.run(stop)
+        except BaseException as error:
+            failures.append(error)
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        assert health.ready_event.wait(60), failures
+        yield stage
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not failures

@@ -1,0 +1,65 @@
+"""DETECT is killed at each of its steps and says what an uninterrupted run says."""
+
+import pytest
+
+from streams.stages.correlate.checkpoint import Domain
+from streams.stages.detect import DetectStage, Step
+from streams.wire.codec import decode
+from streams.wire.messages import EvidenceRecord
+from tests.shop_on_kafka import evidence_until, running, sayings
+
+pytestmark = pytest.mark.kafka
+
+NTH = 14
+"""Of at least 17 batches: in the middle of the fault, with much delivered, saved and committed already."""
+
+
+def quick(settings):
+    """Snapshots after every batch, and no silent topic to wait for: every turn passes every step."""
+    changes = {
+        "snapshot_interval_s": 0.001,
+        "topics": ("headwater.metrics", "headwater.deploys", "headwater.topology"),
+    }
+    return settings.model_copy(update={"detect": settings.detect.model_copy(update=changes)})
+
+
+def settled_incidents(messages, settle_ms):
+    """What CORRELATE makes of an evidence log, with its repetitions."""
+    from correlator.engine import Engine
+    from correlator.evidence import Progress
+
+    domain = Domain(Engine("shop"), 0)
+    revisions = [
+        each for message in messages for each in domain.apply(decode(EvidenceRecord, message.value()))
+    ]
+    end = Progress(domain="shop", source="detect-0", watermark_ms=settle_ms)
+    revisions += domain.engine.apply(end)
+    return {each.id: each for each in revisions if each.settled}
+
+
+_expected = {}
+
+
+@pytest.fixture
+def expected(new_wire, shop):
+    """What an uninterrupted run says; run once."""
+    if not _expected:
+        through = new_wire()
+        through.publish(shop.records)
+        with running(DetectStage, through.settings):
+            _expected["messages"] = evidence_until(through, shop.end_ms - 30_000)
+    return _expected["messages"]
+
+
+@pytest.mark.parametrize("step", list(Step), ids=lambda step: step.name.lower())
+def test_a_kill_changes_nothing_that_is_said(step, new_wire, shop, crashes, expected):
+    wire = new_wire()
+    settings = quick(wire.settings)
+    wire.publish(shop.records)
+    crashes.kill_at(settings, "detect", step, NTH)
+    with crashes.running(settings, "detect"):
+        found = evidence_until(wire, shop.end_ms - 30_000)
+
+    assert sayings(found) == sayings(expected)
+    settle_ms = shop.end_ms + 7_200_000
+    assert settled_incidents(found, settle_ms) == settled_incidents(expected, settle_ms) != {}
