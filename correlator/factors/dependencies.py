@@ -1,12 +1,16 @@
 """Explained by its own dependencies: a service that waits for an ill callee is a symptom.
 
-Each group of evidence may be explained in part by a callee that is ill: errors and latency are handed on, CPU
-and memory hardly are. What callee Y explains of X is min(Σ_g share_g · g_X, 1.2 · V_Y · belief), for the best
-Y; shares follow what propagates along calls (retries and blocked threads, not work). Topological
-explaining-away as in MicroRCA and Sage, split by kind of evidence.
+Each group of evidence g of a service X is explained, up to a share, by the callee Y whose own evidence
+could have caused it: errors by errors, silence or timeouts of Y, latency by latency, gap, errors or
+saturation of Y. With p the strongest such evidence of Y, Σ_g share_g · g_X · (1 − e^(−(p/2)²)) · belief is
+taken off: noise in a callee explains next to nothing, clear illness nearly all that is handed on. Shares
+follow what propagates along calls (errors, waiting, blocked threads; hardly work). Topological explaining-
+away as in MicroRCA and Sage.
 """
 
 from __future__ import annotations
+
+import math
 
 from correlator.factors.term import Candidate, Term
 from correlator.scene import Scene
@@ -17,7 +21,7 @@ SHARE: dict[str, float] = {
     "lat": 0.85,
     "latc": 1.0,
     "log": 0.7,
-    "gap": 0.5,
+    "gap": 0.6,
     "sat": 0.6,
     "stale": 0.3,
     "starves": 0.5,
@@ -25,35 +29,59 @@ SHARE: dict[str, float] = {
     "cpu": 0.25,
     "mem": 0.25,
     "io": 0.3,
-    "node": 0.0,
     "other": 0.3,
 }
-REACH = 1.2
-"""A callee explains a little more than its own illness: symptoms grow on the way up (retries, queues)."""
+"""Part of each group of X that an ill callee can account for; groups not named: none."""
+FAILING = {"err": 1.0, "stale": 1.0, "gap": 0.6, "lat": 0.6, "sat": 0.5, "log": 0.6, "starves": 0.6}
+"""Groups of Y that make its callers fail, with their force."""
+SLOW = {"lat": 1.0, "gap": 1.0, "stale": 1.0, "err": 0.7, "sat": 0.6, "cpu": 0.5, "mem": 0.4, "io": 0.3}
+"""Groups of Y that make its callers wait."""
+CAUSED_BY: dict[str, dict[str, float]] = {"err": FAILING, "log": FAILING, "starves": FAILING}
+
+
+def explained(service: str, scene: Scene) -> tuple[float, str]:
+    """(What ill callees account for, the callee that accounts for most of it)."""
+    mine = scene.evidence.get(service)
+    if mine is None:
+        return 0.0, ""
+    total = 0.0
+    by_callee: dict[str, float] = {}
+    callees = [
+        (n, dict(scene.evidence[n.service].counted()))
+        for n in scene.callees(service)
+        if n.service in scene.evidence
+    ]
+    for group, value in mine.counted():
+        share = SHARE.get(group, 0.0)
+        if share <= 0.0 or not callees:
+            continue
+        force_of = CAUSED_BY.get(group, SLOW)
+        best, name = 0.0, ""
+        for neighbour, theirs in callees:
+            force = max((force_of.get(g, 0.0) * v for g, v in theirs.items()), default=0.0)
+            accounted = (1.0 - math.exp(-((force / 2.0) ** 2))) * neighbour.belief
+            if accounted > best:
+                best, name = accounted, neighbour.service
+        if best > 0.0:
+            total += share * value * best
+            by_callee[name] = by_callee.get(name, 0.0) + share * value * best
+    name = max(by_callee, key=lambda n: (by_callee[n], n)) if by_callee else ""
+    return total, name
 
 
 def measure(candidate: Candidate, scene: Scene) -> Term | None:
-    """Minus the trouble that an ill callee explains."""
-    mine = scene.evidence.get(candidate.service)
-    if mine is None:
+    """Minus the trouble that ill callees account for."""
+    total, name = explained(candidate.service, scene)
+    if total <= 0.0:
         return None
-    worst, name = 0.0, ""
-    for neighbour in scene.callees(candidate.service):
-        theirs = scene.severity(neighbour.service) * neighbour.belief
-        if theirs > worst:
-            worst, name = theirs, neighbour.service
-    if worst <= 0:
-        return None
-    open_to_it = sum(SHARE.get(group, 0.2) * value for group, value in mine.counted())
-    common = min(open_to_it, REACH * worst)
-    if common <= 0:
-        return None
-    ids = tuple(
-        g.episode.anomaly.id for g in sorted(scene.evidence[name].groups.values(), key=lambda g: -g.value)[:1]
-    )
+    whole = scene.severity(candidate.service)
+    strongest = max(scene.evidence[name].groups.values(), key=lambda g: g.value)
     return Term(
-        common,
-        -common,
-        lambda: f"{name}, which {candidate.service} calls, deviates too ({worst:.1f}) and explains this part",
-        ids,
+        total,
+        -total,
+        lambda: (
+            f"{total / whole:.0%} of it is what {name}, which {candidate.service} calls, would cause: "
+            f"{name} deviates itself"
+        ),
+        (strongest.episode.anomaly.id,),
     )

@@ -1,18 +1,30 @@
-"""Demand: a load that rose explains pressure at the place where it arrives, and is not a fault by itself.
+"""Demand: what a service does more because more is asked of it is not its fault.
 
-If the candidate's own load rose at least as improbably as its other signals, its trouble is discounted by
-.4·min(E_load, V): it is being pushed. If its load fell while nothing of it is slow or failing, it is starved
-by whoever calls it, and is discounted by .5·V.
+Work grows with load. If the load of the candidate rose to r_l times the usual and its CPU (memory, I/O) to
+r_g, the part min(1, (r_l − 1)/(r_g − 1)) of that group is demand, and .85 of it is taken off (utilisation
+law, U = X·S); latency and saturation under load are half the service's own business, so half of that. If the
+load fell while nothing of it is slow or failing, the candidate is starved by whoever calls it, and half of V
+goes.
 """
 
 from __future__ import annotations
 
+from correlator.evidence_window import Episode
 from correlator.factors.term import Candidate, Term
 from correlator.scene import Scene
 
 NAME = "traffic"
-PUSHED = 0.4
+SHARE = {"cpu": 0.85, "mem": 0.6, "io": 0.85, "lat": 0.4, "sat": 0.4, "node": 0.5, "other": 0.5}
 STARVED = 0.5
+RISEN = 1.15
+"""Ratio from which load is said to have risen."""
+
+
+def ratio(episode: Episode) -> float:
+    """Observed over expected at the episode's worst; 1 where nothing was expected."""
+    if episode.worst is None or episode.worst[2] <= 0.0:
+        return 1.0
+    return max(0.0, episode.worst[1] / episode.worst[2])
 
 
 def measure(candidate: Candidate, scene: Scene) -> Term | None:
@@ -21,25 +33,28 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
     load = mine.groups.get("load") if mine else None
     if mine is None or load is None:
         return None
-    anomaly = load.episode.anomaly
-    observed, expected = anomaly.observed, anomaly.expected
-    ratio = observed / expected if expected else 0.0
+    anomaly, risen = load.episode.anomaly, ratio(load.episode)
     if anomaly.direction == "up":
-        others = max((g.value for name, g in mine.groups.items() if name != "load"), default=0.0)
-        if load.value < others or load.value <= 0:
+        if risen < RISEN:
             return None
-        pushed = min(load.value, mine.excess)
+        pushed = 0.0
+        for group, value in mine.counted():
+            growth = ratio(mine.groups[group].episode) - 1.0
+            if group in SHARE and growth > 0.0:
+                pushed += SHARE[group] * value * min(1.0, (risen - 1.0) / growth)
+        if pushed <= 0.0:
+            return None
         return Term(
-            ratio,
-            -PUSHED * pushed,
-            lambda: f"its load rose to {ratio:.1f} times the usual: it is pushed from outside",
+            risen,
+            -pushed,
+            lambda: f"its load rose to {risen:.1f} times the usual: more work is asked of it",
             (anomaly.id,),
         )
     if mine.suffering() > 0 or mine.cause_excess > 0 or mine.excess <= 0:
         return None
     return Term(
-        ratio,
-        -STARVED * mine.excess,
-        lambda: f"its load fell to {ratio:.0%} of the usual and nothing of it is slow: its callers stopped",
+        risen,
+        -STARVED * mine.severity,
+        lambda: f"its load fell to {risen:.0%} of the usual and nothing of it is slow: its callers stopped",
         (anomaly.id,),
     )
