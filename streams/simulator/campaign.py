@@ -130,11 +130,11 @@ class _Campaign:
         state, strain, wiring = build(self.world.system)
         types = {name: k for k, name in enumerate(self.world.system.request_types)}
         flow = np.zeros((len(types), len(self.world.system.services)))
-        for step in range(40):
+        for step in range(120):
             flow[:] = 0.0
             for entry, rate in entries:
                 flow[types[entry.request_type], self.world.system.index(entry.service)] += rate
-            run_step(15.0, state, strain, wiring, flow)
+            run_step(5.0, state, strain, wiring, flow)
             if step == 0:
                 state.service["cache_mem"] = state.service["stored"] * state.service["key_ttl_s"]
         return service_rates(self.world.system, entries), state, wiring

@@ -28,7 +28,7 @@ def crowding(utilisation: float, servers: float) -> float:
     """Mean wait in units of the mean service time, in a queue with `servers` servers."""
     rho = min(max(utilisation, 0.0), FULL)
     c = max(servers, 1.0)
-    return float(rho ** math.sqrt(2.0 * (c + 1.0)) / (c * (1.0 - rho)))
+    return float(rho ** (math.sqrt(2.0 * (c + 1.0)) - 1.0) / (c * (1.0 - rho)))
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -38,6 +38,21 @@ def beyond(limit_s: float, p50_s: float, p95_s: float) -> float:
         return 0.0
     shape = LN19 / math.log(max(p95_s / p50_s, 1.05))
     return float(1.0 / (1.0 + (max(limit_s, 1e-6) / p50_s) ** min(shape, 60.0)))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _within_reason(xs: Any, xi: Any, xe: Any) -> None:
+    """Disturbances compound; shares stay shares, and nothing shrinks to nothing."""
+    for s in range(len(xs)):
+        xs[s].error, xs[s].loss = min(xs[s].error, 1.0), min(xs[s].loss, 1.0)
+        xs[s].connection_error, xs[s].bg_io = min(xs[s].connection_error, 1.0), min(xs[s].bg_io, FULL)
+        xs[s].demand, xs[s].threads = max(xs[s].demand, 1e-3), max(xs[s].threads, 1e-3)
+    for i in range(len(xi)):
+        xi[i].error, xi[i].loss = min(xi[i].error, 1.0), min(xi[i].loss, 1.0)
+        xi[i].demand, xi[i].cores = max(xi[i].demand, 1e-3), max(xi[i].cores, 1e-3)
+    for e in range(len(xe)):
+        xe[e].error, xe[e].loss = min(xe[e].error, 1.0), min(xe[e].loss, 1.0)
+        xe[e].pool, xe[e].timeout = max(xe[e].pool, 1e-4), max(xe[e].timeout, 1e-4)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -247,7 +262,7 @@ def _remember(dt: float, s: int, svc: Any, xs: Any, flow: Any, key_bytes: Any) -
     svc[s].stored = stored
     wanted = svc[s].cache_mem + (stored - svc[s].cache_mem / svc[s].key_ttl_s) * dt
     limit = svc[s].cache_limit * xs[s].limit
-    target = svc[s].hit * xs[s].hit
+    target = min(svc[s].hit * xs[s].hit, 1.0)
     svc[s].evicted = 0.0
     if limit > 0.0 and wanted > limit:
         excess = wanted - limit
@@ -278,6 +293,7 @@ def advance(
     flow
         [request type, service] requests per second that enter from outside.
     """
+    _within_reason(xs, xi, xe)
     _consume(dt, svc, topic, flow)
     for s in range(len(svc)):
         svc[s].connections_next = 0.0
@@ -285,6 +301,7 @@ def advance(
         for i in range(svc[s].first, svc[s].first + svc[s].count):
             svc[s].net_s += xi[i].net_s / svc[s].count
             svc[s].loss += xi[i].loss / svc[s].count
+        svc[s].loss = min(svc[s].loss, 1.0)
     _demand(svc, edge, topic, xe, flow, fan, order, out_first)
     for position in range(len(order) - 1, -1, -1):
         s = order[position]

@@ -91,6 +91,7 @@ class Run:
         types = {name: k for k, name in enumerate(plan.system.request_types)}
         self._entry_type = np.array([types[e.request_type] for e in plan.entries])
         self._entry_service = np.array([plan.system.index(e.service) for e in plan.entries])
+        self._observed = np.array([plan.system.edges[e].observed for e in self.wiring.edges])
         self._flow = np.zeros((len(types), len(plan.system.services)))
         self._presses = list(plan.presses) + [p for c in plan.changes for p in c.presses]
         self._todo = self._deeds()
@@ -222,7 +223,7 @@ class Run:
     def _act(self, now_s: float) -> None:
         while self._waiting and self._waiting[0].start_s < now_s + self.plan.interval_s:
             fault = self._waiting.pop(0)
-            self.shadows.append(Shadow(self.plan.system, fault, self.state.fork()))
+            self.shadows.append(Shadow(self.plan.system, fault, self.state.fork(), self._observed))
         while self._todo and self._todo[0][0] < now_s + self.plan.interval_s:
             _, _, service, ordinal, deed = self._todo.pop(0)
             slot = int(self.state.service["first"][service]) + ordinal

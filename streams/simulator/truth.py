@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ class Fault:
     """The change that is the root, if one is."""
     trigger: str = ""
     contributing: tuple[str, ...] = ()
+    blind: bool = False
+    """By construction the emitted telemetry fits several roots equally well."""
 
 
 SIGNS: dict[str, tuple[float, float]] = {
@@ -60,6 +63,8 @@ class Shadow:
     system: System
     fault: Fault
     state: State
+    observed: NDArray[np.bool_]
+    """Which rows of the plant's edges any span or client metric shows."""
     seen: dict[str, dict[str, float]] = field(default_factory=dict)
     """Service to sign to the second at which it was first seen to deviate."""
     loudness: dict[str, float] = field(default_factory=dict)
@@ -67,7 +72,7 @@ class Shadow:
 
     def compare(self, real: State, now_s: float, interval_s: float) -> None:
         """Note what differs at the end of an interval."""
-        mine, theirs = _signs(self.system, real), _signs(self.system, self.state)
+        mine, theirs = _signs(real, self.observed), _signs(self.state, self.observed)
         for sign, (absolute, relative) in SIGNS.items():
             difference = np.abs(mine[sign] - theirs[sign])
             off = (difference > absolute) & (difference > relative * np.abs(theirs[sign]))
@@ -148,7 +153,7 @@ class Shadow:
         on deviates.
         """
         root = self.system.service(self.fault.root_service)
-        if not own or not (root.monitored or self._watched_from_outside(root.name)):
+        if self.fault.blind or not own or not (root.monitored or self._watched_from_outside(root.name)):
             return False
         if root.monitored and any(sign not in SYMPTOMS for sign in own):
             return True
@@ -179,7 +184,7 @@ class Shadow:
         ]
 
 
-def _signs(system: System, state: State) -> dict[str, NDArray[np.float64]]:
+def _signs(state: State, observed: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
     svc, inst, edge = state.service, state.instance, state.edge
     count = len(svc)
     cpu = np.bincount(inst["service"], inst["cpu"], count)
@@ -188,11 +193,19 @@ def _signs(system: System, state: State) -> dict[str, NDArray[np.float64]]:
     pending = np.bincount(edge["caller"], edge["pending"], count)
     used = np.bincount(edge["caller"], np.where(edge["size"] > 0, edge["used"], 0.0), count)
     gap = np.zeros(count)
-    np.maximum.at(gap, edge["callee"], edge["p95_s"] - edge["server_p95_s"])
+    np.maximum.at(gap, edge["callee"], (edge["p95_s"] - edge["server_p95_s"]) * observed)
     refused = np.zeros(count)
-    np.maximum.at(refused, edge["callee"], edge["fail"] * (svc["error_rate"][edge["callee"]] < 0.01))
+    np.maximum.at(
+        refused, edge["callee"], edge["fail"] * (svc["error_rate"][edge["callee"]] < 0.01) * observed
+    )
     depth = np.bincount(state.topic["consumer"], state.topic["depth"], count)
-    found = {"cpu": cpu, "memory": memory, "pending": pending, "used": used, "depth": depth}
+    found: dict[str, NDArray[Any]] = {
+        "cpu": cpu,
+        "memory": memory,
+        "pending": pending,
+        "used": used,
+        "depth": depth,
+    }
     found |= {"gap_s": gap, "refused": refused}
     return found | {name: svc[name].copy() for name in SIGNS if name not in found}
 

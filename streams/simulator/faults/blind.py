@@ -20,7 +20,7 @@ def unseen_proxy(site: Site) -> Fault | None:
         site.press("edge", (row,), "delay_s", add=float(site.rng.uniform(0.1, 1.0))),
         site.press("edge", (row,), "error", add=float(site.rng.uniform(0.1, 0.5))),
     ]
-    return site.fault("unseen_proxy", site.edge(row).callee, presses)
+    return site.fault("unseen_proxy", site.edge(row).callee, presses, blind=True)
 
 
 MECHANISMS = (unseen_proxy,)

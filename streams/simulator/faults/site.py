@@ -156,11 +156,13 @@ class Site:
         change: Change | None = None,
         trigger: str = "",
         contributing: tuple[str, ...] = (),
+        blind: bool = False,
     ) -> Fault:
         """Put the fault together."""
         return Fault(
-            self.fault_id, kind, root, self.start_s, self.end_s, tuple(presses), change, trigger, contributing
-        )
+            self.fault_id, kind, root, self.start_s, self.end_s, tuple(presses), change, trigger,
+            contributing, blind,
+        )  # fmt: skip
 
 
 Mechanism = Callable[[Site], Fault | None]
