@@ -25,7 +25,9 @@ def exonerate(ranked: list[Scored], scene: Scene) -> tuple[Exoneration, ...]:
     blamed = ranked[0].candidate
     found: list[tuple[int, Exoneration]] = []
     for changes in scene.changes.values():
-        for change in changes:
+        for change in reversed(changes):
+            if change.ts_ms < scene.onset_ms - job.LONGEST_MS:
+                break
             near = scene.onset_ms - SUSPICIOUS_MS <= change.ts_ms <= scene.now_ms
             running = change.kind is ChangeKind.JOB and job.running(change, scene)
             if not (near or running) or (blamed.change and change.id == blamed.change.id):

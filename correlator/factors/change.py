@@ -32,9 +32,9 @@ def weight_of(change: Change, scene: Scene) -> tuple[float, float]:
     if age_ms < -slack_ms(scene):
         return float(age_ms), 0.0
     age_ms = max(age_ms, 0)
-    others = [c for c in scene.changes.get(change.service, []) if c.id != change.id]
-    span_h = max((scene.onset_ms - c.ts_ms) / 3_600_000 for c in others) if others else 0.0
-    rate = (len(others) + PRIOR_CHANGES) / (max(span_h, 0.0) + PRIOR_HOURS)
+    mine = scene.changes.get(change.service, [])
+    span_h = (scene.onset_ms - mine[0].ts_ms) / 3_600_000 if len(mine) > 1 else 0.0
+    rate = (max(len(mine) - 1, 0) + PRIOR_CHANGES) / (max(span_h, 0.0) + PRIOR_HOURS)
     chance = 1.0 - math.exp(-rate * max(age_ms, 60_000) / 3_600_000)
     surprise = min(1.0, -math.log10(max(chance, 1e-9)))
     at_once = AT_ONCE * math.exp(-age_ms / AT_ONCE_MS) * surprise

@@ -16,14 +16,24 @@ from correlator.scene import Scene
 NAME = "job_recurrence"
 WEIGHT = 1.5
 USUAL = 0.2
+TREND_RUNS = 6
+"""Runs from which a trend in their length is believed."""
 GRACE_MS = 300_000
 """A job that ended this long before the onset may still have left its queue behind."""
+
+
+LONGEST_MS = 24 * 3_600_000
+"""A job that began longer ago and never reported its end is taken as over."""
+
+
+_PHASES = frozenset({"started", "finished", "ended", "completed", "running", "began", "done"})
 
 
 def key(change: Change) -> tuple[str, str]:
     """What makes two runs the same job: its service and its name, or its summary without digits."""
     name = change.attributes.get("job") or change.attributes.get("name")
-    return change.service, name or "".join(c for c in change.summary if not c.isdigit())
+    words = (w for w in change.summary.lower().split() if w not in _PHASES and not any(map(str.isdigit, w)))
+    return change.service, name or " ".join(words)
 
 
 def running(change: Change, scene: Scene) -> bool:
@@ -31,22 +41,30 @@ def running(change: Change, scene: Scene) -> bool:
     if change.kind is not ChangeKind.JOB or change.ts_ms > scene.onset_ms + scene.interval_ms:
         return False
     if change.end_ms is None:
-        return scene.onset_ms - change.ts_ms <= 6 * 3_600_000
+        return scene.onset_ms - change.ts_ms <= LONGEST_MS // 4
     return change.end_ms + GRACE_MS >= scene.onset_ms
 
 
 def growth(change: Change, scene: Scene) -> tuple[int, float | None]:
-    """(earlier runs, this run's length over their median so far); None where lengths are unknown."""
+    """(earlier runs, how much the job has grown); None where lengths are unknown.
+
+    The larger of this run's length so far over the earlier ones' median, and, for it has only begun when it
+    does harm, the last finished run's over the median of the first third.
+    """
     earlier = [
         c
         for c in scene.changes.get(change.service, [])
         if c.kind is ChangeKind.JOB and c.ts_ms < change.ts_ms and key(c) == key(change)
     ]
-    lengths = sorted(c.end_ms - c.ts_ms for c in earlier if c.end_ms is not None and c.end_ms > c.ts_ms)
+    lengths = [c.end_ms - c.ts_ms for c in earlier if c.end_ms is not None and c.end_ms > c.ts_ms]
     if not lengths:
         return len(earlier), None
     mine = min(change.end_ms or scene.now_ms, scene.now_ms) - change.ts_ms
-    return len(earlier), mine / lengths[len(lengths) // 2]
+    grown = mine / sorted(lengths)[len(lengths) // 2]
+    if len(lengths) >= TREND_RUNS:
+        first = sorted(lengths[: len(lengths) // 3])
+        grown = max(grown, lengths[-1] / first[len(first) // 2])
+    return len(earlier), grown
 
 
 def measure(candidate: Candidate, scene: Scene) -> Term | None:
@@ -63,6 +81,6 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
         text = f"job of {change.service} ({change.summary or change.id}) was running, for {minutes:.0f} min"
         if ratio is None:
             return text + (f"; {runs} earlier runs of unknown length" if runs else "; never seen before")
-        return text + f", {ratio:.1f} times its usual length over {runs} earlier runs"
+        return text + f", grown to {ratio:.1f} times its usual length over {runs} earlier runs"
 
     return Term(ratio or 0.0, contribution, why, (change.id,))
