@@ -1,38 +1,30 @@
-"""The deterministic explanation as a message: published first, and stands alone."""
+"""Explanations as messages. The deterministic one is published first, and stands alone."""
 
 from __future__ import annotations
 
-from correlator.incident import Hypothesis, Incident
-from streams.wire.messages import Citation, Explanation
+from typing import Literal
+
+from correlator.incident import Incident
+from correlator.reasoning import Answer
+from correlator.reasoning import explain as explain_deterministically
+from streams.wire.messages import Citation, Explanation, ModelUse
 
 
 def explain(incident: Incident) -> Explanation:
     """Say in words what the incident says in fields; the same incident gives the same words."""
-    first = incident.hypotheses[0] if incident.hypotheses and incident.abstention is None else None
-    if first is not None:
-        summary = f"{first.service}: {first.summary}"
-    else:
-        summary = incident.abstention.reason if incident.abstention else incident.title
+    return message_of(incident, explain_deterministically(incident), "deterministic")
+
+
+def message_of(
+    incident: Incident, answer: Answer, origin: Literal["deterministic", "model"], use: ModelUse | None = None
+) -> Explanation:
+    """Wrap an answer about one revision of an incident."""
     return Explanation(
         incident_id=incident.id,
         revision=incident.revision,
-        origin="deterministic",
-        summary=summary,
-        steps=tuple(_steps(first)) if first is not None else (),
-        next_question=incident.abstention.next_question if incident.abstention else "",
+        origin=origin,
+        summary=answer.summary.text,
+        steps=tuple(Citation(text=step.text, evidence=step.evidence) for step in answer.steps),
+        next_question=answer.next_question,
+        use=use,
     )
-
-
-def _steps(first: Hypothesis) -> list[Citation]:
-    steps = [
-        Citation(
-            text=f"{hop.source} → {hop.target}: deviates {hop.lag_s:+.0f} s after it.", evidence=hop.evidence
-        )
-        for hop in first.chain
-    ]
-    steps += [
-        Citation(text=factor.why, evidence=factor.evidence)
-        for factor in first.factors
-        if factor.contribution > 0
-    ]
-    return steps

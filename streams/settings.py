@@ -121,7 +121,12 @@ class ReasonSettings(_Group):
     max_calls_per_day: int = Field(
         200, ge=0, description="Hard budget; beyond it explanations stay deterministic."
     )
+    max_calls_per_incident: int = Field(
+        3, ge=1, description="However many revisions an incident has; each new content is one question."
+    )
     max_output_tokens: int = Field(800, ge=1, description="Per answer.")
+    usd_per_million_input_tokens: float = Field(0.0, ge=0, description="The model's price, for the record.")
+    usd_per_million_output_tokens: float = Field(0.0, ge=0, description="The model's price, for the record.")
 
 
 class NotifySettings(_Group):

@@ -65,10 +65,12 @@ class Outbox:
         FatalError
             Something was not delivered: nothing after it may be acknowledged.
         """
-        waiting, self._sent = self._sent, []
+        waiting = list(self._sent)
         if not waiting:
             return
         try:
             await asyncio.wait_for(asyncio.gather(*waiting), DELIVERY_TIMEOUT_S)
         except Exception as error:
             raise FatalError(f"{len(waiting)} records were not delivered: {error!r}; stopping") from error
+        # Removed only now: another task that asks meanwhile must wait for the same ones.
+        self._sent = [each for each in self._sent if not each.done()]

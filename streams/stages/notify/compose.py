@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from correlator.incident import Hypothesis, Incident
+from correlator.reasoning import speaks_against, why_lower
 from streams.wire.messages import (
     Confidence,
     EnrichedAlert,
@@ -45,13 +46,11 @@ def compose(incident: Incident, explanation: Explanation, revision: int) -> Enri
         chain=named.chain if named else (),
         impact=incident.impact,
         runners_up=tuple(
-            RunnerUp(entity=other.service, probability=other.confidence, why_lower=_why_lower(first, other))
+            RunnerUp(entity=other.service, probability=other.confidence, why_lower=why_lower(first, other))
             for other in incident.hypotheses[1 : 1 + RUNNERS_UP]
             if first is not None
         ),
-        speaks_against=tuple(
-            factor.why for factor in (first.factors if first else ()) if factor.contribution < 0
-        ),
+        speaks_against=speaks_against(first) if first else (),
         exonerated=tuple(f"{each.service}: {each.reason}" for each in incident.exonerated),
         conflicts=incident.conflicts,
         not_checked=incident.not_checked,
@@ -71,19 +70,3 @@ def _root_cause(named: Hypothesis | None) -> RootCause | None:
         onset_ms=named.onset_ms,
         summary=named.summary,
     )
-
-
-def _why_lower(first: Hypothesis, other: Hypothesis) -> str:
-    """Name the term that separates the two most."""
-    mine = {factor.name: factor for factor in first.factors}
-    theirs = {factor.name: factor for factor in other.factors}
-
-    def lead(name: str) -> float:
-        ahead = mine[name].contribution if name in mine else 0.0
-        return ahead - (theirs[name].contribution if name in theirs else 0.0)
-
-    names = sorted({*mine, *theirs})
-    if not names:
-        return ""
-    widest = max(names, key=lead)
-    return theirs[widest].why if widest in theirs else f"nothing speaks for it under {widest}"

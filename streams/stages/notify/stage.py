@@ -119,7 +119,7 @@ class NotifyStage:
             # Never behind the incident's own count, so that both tell the same number as long as no model
             # has said anything.
             told.revision = max(told.revision + 1, incident.revision)
-            alert = compose(incident, told.model or explain(incident), told.revision)
+            alert = compose(incident, told.explanation or explain(incident), told.revision)
             await self._outbox.send(ALERTS, incident.id.encode(), encode_alert(alert), HEADERS)
             await self._outbox.delivered()
             await self._notify(alert)

@@ -17,12 +17,21 @@ class Told(BaseModel):
     incident: Incident | None = None
     model: Explanation | None = None
     """The newest explanation that a model gave."""
+    root_since: int = 0
+    """The incident's revision since which its first hypothesis is the same."""
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """The model's explanation, if it speaks of the cause that is named now."""
+        return self.model if self.model is not None and self.model.revision >= self.root_since else None
 
     def takes(self, incident: Incident) -> bool:
         """Take a revision, unless it or a newer one is known: after a restart old ones come again."""
         known = self.incident
         if known is not None and (incident.revision < known.revision or incident == known):
             return False
+        if known is None or _root(known) != _root(incident):
+            self.root_since = incident.revision
         self.incident = incident
         return True
 
@@ -34,3 +43,7 @@ class Told(BaseModel):
             return False
         self.model = explanation
         return True
+
+
+def _root(incident: Incident) -> str | None:
+    return incident.hypotheses[0].service if incident.hypotheses and not incident.abstention else None

@@ -1,4 +1,4 @@
-"""The agent of REASON."""
+"""The agent of REASON, and the model beside it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,41 @@ from threading import Event
 import faust
 import structlog
 
+from correlator.incident import Incident
 from streams import metrics
 from streams.errors import PermanentError
 from streams.explanation import explain
 from streams.kafka import reach
 from streams.kafka.outbox import Outbox
 from streams.kafka.worker import faust_app, run_app
+from streams.llm import Budget, Investigator, ModelServer
 from streams.serve import Health
 from streams.settings import Settings
 from streams.wire.codec import decode, encode
-from streams.wire.messages import Candidate
+from streams.wire.messages import Candidate, Explanation
 from streams.wire.topics import CANDIDATES, DLQ, EXPLANATIONS
 
 log = structlog.get_logger("headwater.reason")
 
+MAX_WAITING = 100
+"""Incidents that wait for the model. Beyond it the oldest keep their deterministic explanation: who has a
+hundred incidents at once does not read prose."""
+
 
 class ReasonStage:
-    """Publishes an explanation of every candidate.
+    """Publishes an explanation of every candidate, and a model's when one is configured.
 
-    The deterministic one is on the broker before the candidate is acknowledged.
+    The deterministic explanation is on the broker before the candidate is acknowledged. The model is asked
+    beside the stream, one incident at a time and only about the newest revision: a server that takes twenty
+    seconds delays nobody. What waits for it is not saved; after a crash the deterministic explanation stands.
     """
 
-    def __init__(self, settings: Settings, health: Health) -> None:
+    def __init__(self, settings: Settings, health: Health, investigator: Investigator | None = None) -> None:
         self._settings = settings
         self._health = health
+        self._investigator = investigator
+        self._waiting: dict[str, Incident] = {}
+        self._asking: asyncio.Task[None] | None = None
         self._outbox: Outbox
         self.failure: BaseException | None = None
 
@@ -46,14 +57,37 @@ class ReasonStage:
     async def _run(self, stop: Event) -> None:
         app = faust_app("reason", self._settings)
         self._outbox = Outbox(app, self._settings.kafka, "reason")
+        if self._settings.reason.enabled and self._investigator is None:
+            budget = Budget(
+                self._settings.state_dir / "reason" / "calls.json", self._settings.reason.max_calls_per_day
+            )
+            server = ModelServer(self._settings.reason)
+            self._investigator = Investigator(server, budget, self._settings.reason)
         app.agent(app.topic(self._settings.kafka.topic(CANDIDATES.name)), name="candidates")(self._agent)
         await run_app(app, self, stop, self._health)
 
     async def turn(self) -> None:
-        """Nothing is due without a record."""
+        """Ask about the incident that waits longest, when nobody is being asked."""
+        if self._asking is not None and self._asking.done():
+            # What went wrong with the model is dealt with where it is asked; the rest is ours.
+            self.failure = self._asking.exception()
+            self._asking = None
+        if self._asking is None and self._waiting:
+            incident = self._waiting.pop(next(iter(self._waiting)))
+            self._asking = asyncio.create_task(self._ask(incident))
 
     async def finish(self) -> None:
-        """Everything is done record by record."""
+        """Stop waiting for the model."""
+        if self._asking is not None:
+            self._asking.cancel()
+
+    async def _ask(self, incident: Incident) -> None:
+        if self._investigator is None:
+            return
+        explanation = await self._investigator.explain(incident)
+        if explanation is not None:
+            await self._publish(explanation)
+            await self._outbox.delivered()
 
     async def _agent(self, stream: faust.Stream[bytes]) -> None:
         async for event in stream.noack().events():
@@ -68,10 +102,17 @@ class ReasonStage:
 
     async def _take(self, event: faust.Event) -> None:
         try:
-            candidate = decode(Candidate, event.message.value or b"")
-            await self._outbox.send(
-                EXPLANATIONS, candidate.incident_id.encode(), encode(explain(candidate.incident))
-            )
+            incident = decode(Candidate, event.message.value or b"").incident
+            await self._publish(explain(incident))
+            if self._investigator is not None and incident.abstention is None:
+                # The newest revision takes the place of an older one, and its turn.
+                self._waiting[incident.id] = incident
+                if len(self._waiting) > MAX_WAITING:
+                    metrics.LLM_REQUESTS.labels("shed").inc()
+                    del self._waiting[next(iter(self._waiting))]
         except PermanentError as error:
             await self._outbox.dead_letter(event, error)
         await self._outbox.delivered()
+
+    async def _publish(self, explanation: Explanation) -> None:
+        await self._outbox.send(EXPLANATIONS, explanation.incident_id.encode(), encode(explanation))
