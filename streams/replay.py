@@ -28,7 +28,7 @@ TOPICS = (
     "headwater.topology",
 )
 """What a recording may be published to."""
-HISTORY_FLUSH_MS = 20 * TICK_MS
+HISTORY_FLUSH_MS = 240 * TICK_MS
 """Event time between flushes while there is no pace to keep: a flush costs a round trip, and readers need no
 more than that topics do not run hours apart."""
 FLUSH_TIMEOUT_S = 30.0
@@ -114,7 +114,7 @@ def replay(
 
     All records of a tick are written before the first of the next is sent, so a reader's watermark closes
     nothing too early, on however many topics and partitions they lie. (Without a pace, and in the
-    history, the wait is once in twenty ticks; the order within each topic is the same.)
+    history, the wait is once in an hour; the order within each topic is the same.)
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -12,6 +12,8 @@ MAX_CUMULATIVE = 200_000
 """Cumulative points whose previous value is held; about 0.5 kB each with 15 buckets, so 100 MB at most."""
 MAX_EDGES = 100_000
 MAX_VALUES = 50_000
+MAX_CALLS = 50_000
+"""Client and server spans that wait for their other half; about 100 bytes each."""
 ANNOUNCE_EVERY_MS = 300_000
 """An edge that keeps being used is announced again this often, so that readers know it lives."""
 GONE_MS = 600_000
@@ -20,7 +22,7 @@ MAX_VALUES_EACH = 8
 
 
 class DecoderState:
-    """Three bounded memories; the entry that was touched longest ago goes first.
+    """Bounded memories; the entry that was touched longest ago goes first.
 
     The same records in the same order leave the same state, however they were batched.
     """
@@ -29,6 +31,7 @@ class DecoderState:
         self._cumulative: dict[str, list[Any]] = {}
         self._edges: dict[str, int] = {}
         self._values: dict[str, dict[str, int]] = {}
+        self._calls: dict[str, str] = {}
 
     def exchange(self, key: str, entry: list[Any]) -> list[Any] | None:
         """Remember `entry` (plain JSON data) under `key`; returns what was there before."""
@@ -80,9 +83,25 @@ class DecoderState:
             return None
         return newest
 
+    def meet(self, call: str, role: Literal["caller", "callee"], service: str) -> str | None:
+        """Match the two sides of a call, whichever comes first; returns the other side's service when met.
+
+        Examples
+        --------
+        >>> state = DecoderState()
+        >>> state.meet("t1", "callee", "auth"), state.meet("t1", "caller", "cart")
+        (None, 'auth')
+        """
+        other = "callee" if role == "caller" else "caller"
+        met = self._calls.pop(f"{other}\x1f{call}", None)
+        if met is None:
+            self._calls[f"{role}\x1f{call}"] = service
+            _bound(self._calls, MAX_CALLS)
+        return met
+
     def dump(self) -> bytes:
         """Serialise, versioned; `load(dump())` continues as if never stopped."""
-        return orjson.dumps([VERSION, self._cumulative, self._edges, self._values])
+        return orjson.dumps([VERSION, self._cumulative, self._edges, self._values, self._calls])
 
     @classmethod
     def load(cls, state: bytes) -> DecoderState:
@@ -94,13 +113,13 @@ class DecoderState:
             The bytes are damaged or of a version that this code cannot read.
         """
         try:
-            version, cumulative, edges, values = orjson.loads(state)
+            version, cumulative, edges, values, calls = orjson.loads(state)
         except (orjson.JSONDecodeError, TypeError, ValueError) as error:
             raise ValueError(f"decoder state is damaged: {error}") from None
         if version != VERSION:
             raise ValueError(f"decoder state has version {version}, this code reads {VERSION}")
         found = cls()
-        found._cumulative, found._edges, found._values = cumulative, edges, values
+        found._cumulative, found._edges, found._values, found._calls = cumulative, edges, values, calls
         return found
 
 

@@ -72,7 +72,7 @@ def everything_on(kafka, names):
             reader.assign([partition])
             seen = 0
             while seen < end:
-                for message in reader.consume(500, timeout=10):
+                for message in reader.consume(500, timeout=0.5):
                     if message.error() is None:
                         seen = message.offset() + 1
                         found.append(

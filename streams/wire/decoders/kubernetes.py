@@ -8,9 +8,12 @@ workload (a pod's Deployment, a Job's CronJob), named as the workload is, since 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from correlator.evidence import Change, ChangeKind
+from streams.wire.decoders.reading import mapping, optional_text, required_text, text, time_ms
 from streams.wire.decoders.resource import Attributes, Resource, workload_of_pod
+from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
 
 _SCALING = {"ScalingReplicaSet", "SuccessfulRescale"}
@@ -86,3 +89,33 @@ def _object(attributes: Attributes) -> tuple[str, str]:
             proper = {"replicaset": "ReplicaSet", "cronjob": "CronJob"}.get(kind, kind.capitalize())
             return proper, attributes[f"k8s.{kind}.name"]
     return "", attributes.get("k8s.event.name", "").rsplit(".", 1)[0]
+
+
+def is_exported_shape(document: Any) -> bool:
+    """Whether a JSON document is an event as kubernetes-event-exporter writes it."""
+    return isinstance(document, dict) and "involvedObject" in document and "reason" in document
+
+
+def take_exported(document: Any, record: RawRecord, into: TelemetryBuilder) -> int:
+    """Take one event of kubernetes-event-exporter: a `corev1.Event` with the object's labels."""
+    event = mapping(document, "")
+    involved = mapping(event.get("involvedObject"), "involvedObject")
+    metadata = mapping(event.get("metadata"), "metadata")
+    labels = mapping(involved.get("labels"), "involvedObject.labels")
+    stamp = event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp")
+    ts_ms = record.timestamp_ms if stamp is None else time_ms(stamp, "lastTimestamp")
+    kind = optional_text(involved.get("kind"), "involvedObject.kind") or ""
+    name = required_text(involved.get("name"), "involvedObject.name")
+    domain = optional_text(event.get("clusterName"), "clusterName") or into.default_domain
+    labelled = labels.get("app.kubernetes.io/name") or labels.get("app")
+    service = labelled if isinstance(labelled, str) and labelled else workload(kind, name)
+    resource = Resource(domain, service, None, None, None, True)
+    attributes = {
+        "k8s.event.reason": text(event.get("reason", ""), "reason"),
+        "k8s.event.uid": optional_text(metadata.get("uid"), "metadata.uid") or "",
+        "k8s.object.kind": kind,
+        "k8s.object.name": name,
+    }
+    severity = "WARN" if event.get("type") == "Warning" else "INFO"
+    message = text(event.get("message") or "", "message")
+    return take(attributes, {}, message, severity, ts_ms, resource, into)

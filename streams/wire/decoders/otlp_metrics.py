@@ -64,12 +64,13 @@ def _take(
             for point in metric.points:
                 newest_ns = max(newest_ns, point.time_ns)
             if not edges.take(metric, resource, record.timestamp_ms):
-                taken += _take_metric(metric, resource, record.timestamp_ms, into)
+                taken += take_metric(metric, resource, record.timestamp_ms, into)
         note_version(resource, newest_ns // 1_000_000, into)
     return taken + edges.flush()
 
 
-def _take_metric(metric: Metric, resource: Resource, fallback_ms: int, into: TelemetryBuilder) -> int:
+def take_metric(metric: Metric, resource: Resource, fallback_ms: int, into: TelemetryBuilder) -> int:
+    """Take the points of one metric that describes an entity; returns the samples taken."""
     kind = _kind(metric)
     taken = 0
     for point in metric.points:

@@ -55,9 +55,14 @@ def peer_of(attributes: Attributes, caller: Resource) -> Peer | None:
     return None
 
 
+def is_address(name: str) -> bool:
+    """Whether a name is a bare IP address."""
+    return _IP.match(name) is not None
+
+
 def _entity_of(address: str, namespace: str | None) -> tuple[str, bool]:
     """Turn an address into an entity; tells whether it is outside the cluster."""
-    if _IP.match(address):
+    if is_address(address):
         return address, False  # a pod as likely as a stranger
     labels = address.split(".")
     in_cluster = len(labels) > 2 and labels[2] == "svc"

@@ -13,7 +13,16 @@ from typing import Any
 
 from streams.errors import ConfigError, DecodeError
 from streams.wire import topics
-from streams.wire.decoders import alertmanager, cdevents, native, otlp_logs, otlp_metrics
+from streams.wire.decoders import (
+    alertmanager,
+    cdevents,
+    kubernetes,
+    native,
+    otlp_logs,
+    otlp_metrics,
+    otlp_spans,
+    prometheus,
+)
 from streams.wire.decoders.reading import parse
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
@@ -41,7 +50,10 @@ class Decoder:
 
 
 def json_decoder(
-    name: str, about: str, document: Callable[[Any, RawRecord, TelemetryBuilder], int]
+    name: str,
+    about: str,
+    document: Callable[[Any, RawRecord, TelemetryBuilder], int],
+    is_shape: Callable[[Any], bool] | None = None,
 ) -> Decoder:
     """Make a decoder of plain JSON; a tombstone is nothing, an empty value is an error."""
 
@@ -50,7 +62,7 @@ def json_decoder(
             return 0
         return document(parse(record.value), record, into)
 
-    return Decoder(name, about, decode, document)
+    return Decoder(name, about, decode, document, is_shape)
 
 
 BUILT_IN: tuple[Decoder, ...] = (
@@ -69,6 +81,13 @@ BUILT_IN: tuple[Decoder, ...] = (
         otlp_logs.is_shape,
     ),
     Decoder(
+        "otlp_spans",
+        "OpenTelemetry spans, protobuf or JSON: edges only",
+        otlp_spans.decode,
+        otlp_spans.decode_document,
+        otlp_spans.is_shape,
+    ),
+    Decoder(
         "cdevents",
         "CDEvents 0.3–0.5, bare or in CloudEvents of either mode",
         cdevents.decode,
@@ -81,6 +100,23 @@ BUILT_IN: tuple[Decoder, ...] = (
         alertmanager.decode,
         alertmanager.decode_document,
         alertmanager.is_shape,
+    ),
+    Decoder(
+        "prometheus_remote_write",
+        "Prometheus remote write 1.0 (snappy block of protobuf)",
+        prometheus.decode_remote_write,
+    ),
+    json_decoder(
+        "prometheus_json",
+        "prometheus-kafka-adapter's JSON, one sample a record",
+        prometheus.decode_adapter_document,
+        prometheus.is_adapter_shape,
+    ),
+    json_decoder(
+        "kubernetes_events",
+        "kubernetes-event-exporter's JSON",
+        kubernetes.take_exported,
+        kubernetes.is_exported_shape,
     ),
     json_decoder("native_metrics", "headwater's own JSON samples", native.take_metrics),
     json_decoder("native_logs", "headwater's own JSON log lines", native.take_logs),
