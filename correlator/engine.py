@@ -174,7 +174,7 @@ class Engine:
             changes = [c for c in self.window.changes.get(service, {}).values() if c.ts_ms <= now_ms]
             changed = any(now_ms - RECENT_CHANGE_MS <= c.ts_ms for c in changes)
             warming = any(now_ms - WARM_UP_MS <= c.ts_ms and c.kind in RESTARTS for c in changes)
-            found[service] = pressure(mine, callers, changed, warming)
+            found[service] = pressure(mine, callers, changed, warming, service in self.window.felt)
         return found
 
     def _assign(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from correlator.evidence import Alert, Change
-from detectors.anomaly import Anomaly
+from detectors.anomaly import Anomaly, Family
 
 KEEP_ANOMALIES_MS = 3 * 3_600_000
 """Longer than any incident's growth; a slow leak is dated back by its own onset."""
@@ -16,6 +16,8 @@ EPISODES_PER_SERVICE = 120
 """Beyond it the weakest go: a service has a dozen families, the tenth template of each adds nothing."""
 SERVICES = 20_000
 CHANGES_PER_SERVICE = 400
+FELT = frozenset({Family.LATENCY, Family.OWN_TIME, Family.ERROR, Family.CLIENT_LATENCY, Family.GAP})
+"""What the users of a service feel."""
 TRACE = 48
 """Updates kept per episode; only its first minutes are evidence."""
 
@@ -97,12 +99,16 @@ class EvidenceWindow:
         self.alerts: dict[str, Alert] = {}
         self.heard: set[str] = set()
         """Services with telemetry of their own, as far as any signal of theirs ever deviated."""
+        self.felt: set[str] = set()
+        """Services whose latency or errors are measured, as far as these ever deviated."""
         self.shed = 0
 
     def add_anomaly(self, anomaly: Anomaly) -> Episode | None:
         """Take an update; None when it was shed because its service is full of stronger ones."""
         if anomaly.signal.peer is None:
             self.heard.add(anomaly.service)
+        if anomaly.signal.family in FELT:
+            self.felt.add(anomaly.signal.peer or anomaly.service)
         mine = self.episodes.get(anomaly.service)
         if mine is None:
             if len(self.episodes) >= SERVICES:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from correlator.evidence import ChangeKind
 from correlator.service_evidence import FLOOR, NEVER_ALONE, ServiceEvidence
+from correlator.significance import BUSY_UTILISATION, utilisation
+from detectors.anomaly import Family
 
 OPEN_AT = 3.0
 """V at which an incident opens; from 2.5 to 4 the development systems give the same."""
@@ -33,15 +35,22 @@ class Pressure:
 
 
 def pressure(
-    mine: ServiceEvidence, callers: list[ServiceEvidence], changed_recently: bool, warming: bool = False
+    mine: ServiceEvidence,
+    callers: list[ServiceEvidence],
+    changed_recently: bool,
+    warming: bool = False,
+    felt: bool = False,
 ) -> Pressure:
     """V with its corroboration: two groups agree, one is overwhelming, a caller suffers, or it was changed.
 
-    Groups that jump without harm never open alone, however high.
+    Groups that jump without harm never open alone, however high. Neither does work of a processor that is
+    not exhausted, where its users' waiting is measured (`felt`) and ordinary: somebody asked for something.
     """
     strong = mine.strong_groups
     telling = [g for g in strong if g not in NEVER_ALONE]
     suffering = max((caller.suffering() for caller in callers), default=0.0)
+    if telling == ["cpu"] and felt and suffering <= CALLER_SUFFERS and not _exhausted(mine):
+        telling = []
     alone = any(mine.value(group) >= threshold for group, threshold in ALONE.items())
     changed = changed_recently and not warming
     corroborated = bool(telling) and (len(strong) >= 2 or alone or suffering > CALLER_SUFFERS or changed)
@@ -50,6 +59,15 @@ def pressure(
     value = mine.excess * (1.0 if corroborated else UNCORROBORATED) * (WARMING if warming else 1.0)
     worst = max((caller.excess for caller in callers), default=0.0)
     return Pressure(mine.service, value + 0.5 * min(worst, value), corroborated)
+
+
+def _exhausted(mine: ServiceEvidence) -> bool:
+    """Whether some processor of it is known to be nearly used up."""
+    return any(
+        (utilisation(episode) or 0.0) >= BUSY_UTILISATION
+        for episode in mine.episodes.values()
+        if episode.anomaly.signal.family is Family.CPU and episode.anomaly.signal.peer is None
+    )
 
 
 __all__ = ["FLOOR", "OPEN_AT", "Pressure", "pressure"]

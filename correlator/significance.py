@@ -34,6 +34,20 @@ def effect(episode: Episode) -> float:
     return min(1.0, max(LEAST, (observed / expected - 1.0) / full))
 
 
+BUSY_UTILISATION = 0.7
+"""From here on a processor makes its users wait (M/M/1: more than two service times)."""
+
+
+def utilisation(episode: Episode) -> float | None:
+    """Share of a limited resource in use at its worst, 0 to 1; None where the metric does not tell."""
+    if episode.worst is None:
+        return None
+    signal = episode.anomaly.signal
+    if signal.unit == "%":
+        return max(episode.worst[1], 0.0) / 100.0
+    return max(episode.worst[1], 0.0) if signal.unit == "1" and "utili" in signal.metric else None
+
+
 def idleness(episodes: Iterable[Episode]) -> dict[tuple[str, str | None], float]:
     """Weight of CPU evidence by (service, instance), where some metric tells the utilisation in percent.
 

@@ -44,6 +44,7 @@ def dump(engine: Engine) -> bytes:
         "changes": [_plain(c) for mine in window.changes.values() for c in mine.values()],
         "alerts": [_plain(a) for a in window.alerts.values()],
         "heard": sorted(window.heard),
+        "felt": sorted(window.felt),
         "shed": window.shed,
         "facts": [_FACT.dump_python(f, mode="json", exclude_none=True) for f in engine.topology.facts()],
         "incidents": [
@@ -95,6 +96,7 @@ def _restore(cls: type[Engine], found: dict[str, Any], config: EngineConfig | No
         engine.window.changes.setdefault(change.service, {})[change.id] = change
     engine.window.alerts = {a["id"]: Alert.model_validate(a) for a in found["alerts"]}
     engine.window.heard = set(found["heard"])
+    engine.window.felt = set(found["felt"])
     engine.window.shed = found["shed"]
     engine.topology.load_facts(_FACT.validate_python({**_OPEN, **f}) for f in found["facts"])
     engine.incidents = {s["id"]: _INCIDENT.validate_python(s) for s in found["incidents"]}
