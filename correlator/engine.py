@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from correlator.confidence import Calibration
 from correlator.evidence import Change, EvidenceItem, Progress, Verdict
 from correlator.evidence_window import KEEP_CHANGES_MS, Episode, EvidenceWindow
-from correlator.grouping import JOIN_AT, OpenIncident, surroundings
+from correlator.grouping import JOIN_AT, OpenIncident, burning, connected, surroundings
 from correlator.incident import Incident, incident_id
 from correlator.inference import demand, time_between
 from correlator.opening import OPEN_AT, RECENT_CHANGE_MS, RESTARTS, WARM_UP_MS, Pressure, pressure
@@ -146,7 +146,10 @@ class Engine:
         for state in sorted(self.incidents.values(), key=lambda s: (s.opened_ms, s.id)):
             if state.closed_ms is not None and not (late & state.services):
                 continue
-            quiet = not state.grows(now_ms)
+            live = (e for e in self._live.values() if _live(e, now_ms))
+            if state.closed_ms is None and state.top and burning(state, live):
+                state.last_burning_ms = now_ms
+            quiet = not state.grows(now_ms) and not state.burns(now_ms)
             if state.id not in touched and not quiet and not (late & state.services):
                 continue
             revision = self._revise(state, now_ms, quiet, late=bool(late & state.services))
@@ -184,9 +187,12 @@ class Engine:
         touched: set[str] = set()
         waiting = sorted(pressures.values(), key=lambda p: (-p.value, p.service))
         for state in sorted(self.incidents.values(), key=lambda s: (s.opened_ms, s.id)):
-            if not state.grows(now_ms):
+            if state.grows(now_ms):
+                near = surroundings(state.services, self.topology, now_ms)
+            elif state.burns(now_ms) and state.top:
+                near = connected(state.top, self.topology, now_ms)
+            else:
                 continue
-            near = surroundings(state.services, self.topology, now_ms)
             for p in waiting:
                 if p.value >= JOIN_AT and (p.service in near or not len(self.topology)):
                     self._join(state, evidence[p.service], now_ms, touched)
@@ -342,7 +348,8 @@ def _order(item: EvidenceItem) -> tuple[int, str]:
 
 
 def _live(episode: Episode, now_ms: int) -> bool:
-    return now_ms - episode.anomaly.ts_ms <= episode.anomaly.interval_ms * 3 // 2
+    anomaly = episode.anomaly
+    return now_ms - anomaly.ts_ms <= anomaly.interval_ms * 3 // 2
 
 
 def _what_changed(state: OpenIncident, top: str | None, late: bool) -> str:

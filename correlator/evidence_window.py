@@ -22,6 +22,9 @@ TRACE = 48
 """Updates kept per episode; only its first minutes are evidence."""
 
 
+ARMED_MS = 240_000
+GROWN = 1.0
+"""A leak or a ramp begins faintly: each time its score passes all earlier ones by this it is news again."""
 COARSE_MS = 120_000
 """From this interval on detectors judge each sample alone; two in a row are asked for here, to open."""
 LONE = 6.0
@@ -38,6 +41,9 @@ class Episode:
     worst: tuple[float, float, float] | None = None
     """(score, observed, expected) of the strongest update: the newest may already have recovered."""
 
+    grown_until_ms: int = 0
+    highest: float = 0.0
+
     def take(self, update: Anomaly) -> None:
         """Add an update; a late one finds its place, a repeated one replaces itself."""
         if not self.trace or update.ts_ms > self.trace[-1][0]:
@@ -48,6 +54,10 @@ class Episode:
             self.trace = sorted(kept.items())
         if len(self.trace) > TRACE:
             del self.trace[TRACE // 2]
+        if update.score > self.highest + GROWN:
+            self.highest = update.score
+            later = update.ts_ms + max(ARMED_MS // 4, update.interval_ms)
+            self.grown_until_ms = max(self.grown_until_ms, later)
         if self.worst is None or update.score > self.worst[0]:
             self.worst = update.score, update.observed, update.expected
         if update.ts_ms >= self.anomaly.ts_ms:
@@ -55,8 +65,8 @@ class Episode:
 
     @property
     def armed_until_ms(self) -> int:
-        """Until when the episode is news: four minutes, or two samples where they are further apart."""
-        return self.anomaly.first_ms + max(240_000, 2 * self.anomaly.interval_ms)
+        """Until when the episode is news: four minutes (or two samples), and longer while it grows."""
+        return max(self.anomaly.first_ms + max(ARMED_MS, 2 * self.anomaly.interval_ms), self.grown_until_ms)
 
     def confirmed_between(self, from_ms: int, to_ms: int) -> float:
         """As `score_between`, but a coarse sample must be borne out by the one before it.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from correlator.evidence_window import Episode
 from correlator.topology import Topology
+from detectors.anomaly import Family
 
 JOIN_AT = 1.0
 """V from which a related service joins an open incident."""
@@ -33,6 +35,8 @@ class OpenIncident:
     """Digest of what the last revision said, so that an equal one is not said again."""
     top: str | None = None
     was_candidate: bool = False
+    last_burning_ms: int = 0
+    """When its root last deviated in what users feel or what breaks, news or not."""
 
     @property
     def growth_ms(self) -> int:
@@ -40,8 +44,52 @@ class OpenIncident:
         return max(GROWTH_MS, 2 * self.interval_ms)
 
     def grows(self, now_ms: int) -> bool:
-        """Whether evidence of now may still be part of it."""
+        """Whether any related evidence of now is part of it."""
         return self.closed_ms is None and now_ms - self.last_growth_ms <= self.growth_ms
+
+    def burns(self, now_ms: int) -> bool:
+        """Whether it lasts: what its root does to others is still part of it, other things are not."""
+        return self.closed_ms is None and now_ms - self.last_burning_ms <= self.growth_ms
+
+
+BURNING = 2.0
+"""Weighted score of a member's live episode that keeps an incident alive."""
+BURNING_FAMILIES = frozenset(
+    {
+        Family.LATENCY,
+        Family.OWN_TIME,
+        Family.ERROR,
+        Family.CLIENT_LATENCY,
+        Family.GAP,
+        Family.CPU,
+        Family.SATURATION,
+    }
+)
+"""Not memory, load, I/O or logs: these stay changed long after the harm is over."""
+
+
+def burning(state: OpenIncident, live: Iterable[Episode]) -> bool:
+    """Whether any live episode of the incident's root, or towards it, is still strong."""
+    for episode in live:
+        anomaly = episode.anomaly
+        if (
+            state.top in (anomaly.service, anomaly.signal.peer)
+            and anomaly.status == "open"
+            and anomaly.direction == "up"
+            and anomaly.score >= BURNING
+            and anomaly.signal.family in BURNING_FAMILIES
+        ):
+            return True
+    return False
+
+
+def connected(root: str, topology: Topology, at_ms: int, hops: int = 4) -> set[str]:
+    """What a burning root reaches: its transitive callers, and what it calls itself."""
+    reached, frontier = {root}, {root}
+    for _ in range(hops):
+        frontier = {n.service for service in frontier for n in topology.callers(service, at_ms)} - reached
+        reached |= frontier
+    return reached | {n.service for n in topology.callees(root, at_ms)}
 
 
 def surroundings(services: Iterable[str], topology: Topology, at_ms: int, hops: int = HOPS) -> set[str]:

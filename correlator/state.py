@@ -36,7 +36,7 @@ def dump(engine: Engine) -> bytes:
             [at, key, n, _plain(item)] for at, key, n, item in sorted(engine._pending, key=lambda p: p[:3])
         ],
         "episodes": [
-            [_plain(e.anomaly), [list(p) for p in e.trace], e.worst]
+            [_plain(e.anomaly), [list(p) for p in e.trace], e.worst, e.grown_until_ms, e.highest]
             for mine in window.episodes.values()
             for e in mine.values()
         ],
@@ -86,9 +86,11 @@ def _restore(cls: type[Engine], found: dict[str, Any], config: EngineConfig | No
     engine._arrivals = found["arrivals"]
     engine._evicted_ms = found["evicted_ms"]
     engine._pending = [(at, key, n, _ITEM.validate_python(item)) for at, key, n, item in found["pending"]]
-    for anomaly, trace, worst in found["episodes"]:
+    for anomaly, trace, worst, grown_until_ms, highest in found["episodes"]:
         one = Anomaly.model_validate(anomaly)
-        episode = Episode(one, [(int(ts), float(score)) for ts, score in trace], tuple(worst))
+        episode = Episode(
+            one, [(int(ts), float(score)) for ts, score in trace], tuple(worst), grown_until_ms, highest
+        )
         engine.window.episodes.setdefault(one.service, {})[one.id] = episode
     by_id = {k: e for mine in engine.window.episodes.values() for k, e in mine.items()}
     engine._live = {k: by_id[k] for k in found["live"] if k in by_id}
