@@ -47,6 +47,8 @@ class Change:
     attributes: dict[str, str] = field(default_factory=dict)
     rollout: bool = False
     """Instances are replaced one after the other by ones of the new version."""
+    canary: bool = False
+    """Only the first instance is replaced."""
     presses: tuple[Press, ...] = ()
     instances: int = 0
     """Of a scale: how many instances are added (or, below zero, removed)."""

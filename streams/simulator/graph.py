@@ -86,6 +86,8 @@ class Edge:
     topic: str | None = None
     """Publishes to this topic, when the callee is a broker."""
     declared: bool = True
+    schedule: str | None = None
+    """When it holds, as declared: `[except] DAY[,DAY…] [HH:MM-HH:MM]`, UTC."""
     observed: bool = True
     """Whether any span or client metric shows it."""
 

@@ -214,11 +214,8 @@ class Run:
         run_step(dt, state, self.strain, self.wiring, self._flow)
 
     def _active(self, t: float, without: Fault | None) -> list[Press]:
-        active = [p for p in self._presses if p.start_s <= t < p.end_s + p.fall_s]
-        for fault in self.plan.faults:
-            if fault is not without and fault.start_s <= t:
-                active += [p for p in fault.presses if t < p.end_s + p.fall_s]
-        return active
+        groups = [self._presses, *(f.presses for f in self.plan.faults if f is not without)]
+        return [p for group in groups for p in group if p.start_s <= t < p.end_s + p.fall_s]
 
     def _act(self, now_s: float) -> None:
         while self._waiting and self._waiting[0].start_s < now_s + self.plan.interval_s:
@@ -249,7 +246,7 @@ class Run:
             service = self.plan.system.index(change.service)
             count = self.plan.system.services[service].instances
             if change.rollout:
-                for ordinal in range(count):
+                for ordinal in range(1 if change.canary else count):
                     deed = "next of version" if ordinal else "first of version"
                     todo.append((change.ts_s + ordinal * ROLLOUT_GAP_S, number, service, ordinal, deed))
             for nth in range(abs(change.instances)):
@@ -268,13 +265,17 @@ def _followed(fault: Fault, t: float) -> bool:
 
 def declared_topology(system: System) -> dict[str, object]:
     """The diagram on the wiki: without what nobody drew, with what is no longer true."""
-    nodes = [{"service": s.name, "kind": s.kind} for s in system.services if s.declared]
     hidden = {s.name for s in system.services if not s.declared}
-    pairs = [(e.caller, e.callee) for e in system.edges if e.declared and not {e.caller, e.callee} & hidden]
+    drawn: dict[tuple[str, str], dict[str, str]] = {}
+    for edge in system.edges:
+        if edge.declared and not {edge.caller, edge.callee} & hidden:
+            schedule = {"schedule": edge.schedule} if edge.schedule else {}
+            drawn[edge.caller, edge.callee] = schedule
+    drawn |= {pair: {} for pair in system.stale_edges}
     return {
-        "nodes": nodes,
+        "nodes": [{"service": s.name, "kind": s.kind} for s in system.services if s.declared],
         "edges": [
-            {"caller": caller, "callee": callee, "source": "declared"}
-            for caller, callee in dict.fromkeys([*pairs, *system.stale_edges])
+            {"caller": caller, "callee": callee, "source": "declared"} | more
+            for (caller, callee), more in drawn.items()
         ],
     }

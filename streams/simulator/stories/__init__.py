@@ -1,0 +1,1 @@
+"""The plots of the named worlds; `streams.simulator.scenarios` lists them."""

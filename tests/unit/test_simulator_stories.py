@@ -1,0 +1,104 @@
+"""The plots of the named worlds hold: what is harmless alone is harmless alone, and the loop feeds itself."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from streams.simulator import SCENARIOS, Options, simulate
+from streams.simulator.simulation import Run
+
+SHORT = Options(seed=2, hours=0.3)
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def played(tmp_path):
+    def play(plan):
+        return simulate(plan, tmp_path / plan.name, 7)
+
+    return play
+
+
+def error_rates(plan, service):
+    """Error rate of a service at the end of each interval, by seconds from the fault's start."""
+    run = Run(plan, 1)
+    run._settle()
+    steps = int((plan.end_s - plan.start_s) / plan.interval_s)
+    chunk = run._chunk(plan.start_s, steps)
+    index = plan.system.index(service)
+    since = chunk.end_s - plan.faults[0].start_s
+    return dict(zip(since.tolist(), chunk.service["error_rate"][:, index].tolist(), strict=True))
+
+
+def without(plan, part):
+    (fault,) = plan.faults
+    presses = tuple(p for i, p in enumerate(fault.presses) if i != part)
+    return replace(plan, faults=(replace(fault, presses=presses),))
+
+
+@pytest.mark.parametrize("name", ["all-of-the-above", "config-of-last-week"])
+def test_a_conjunction_needs_every_part(played, name):
+    plan = SCENARIOS[name].plan(SHORT)
+    assert lines(played(plan) / "alerts.jsonl")
+    for part in range(len(plan.presses)):
+        fewer = replace(plan, presses=tuple(p for i, p in enumerate(plan.presses) if i != part))
+        assert lines(played(fewer) / "alerts.jsonl") == []
+
+
+def test_a_retry_storm_outlives_its_trigger_and_dies_without_the_retries():
+    plan = SCENARIOS["retry-storm"].plan(SHORT)
+    whole = error_rates(plan, "web")
+    assert whole[-30.0] < 0.01
+    assert whole[600.0] > 0.9
+    tame = error_rates(without(plan, 0), "web")
+    assert tame[60.0] > 0.3
+    assert tame[600.0] < 0.01
+
+
+def test_the_undecidable_cannot_be_told_and_shows_nowhere_but_in_symptoms(played):
+    path = played(SCENARIOS["undecidable"].plan(SHORT))
+    (truth,) = lines(path / "truth.jsonl")
+    assert truth["tellable"] is False
+    assert truth["symptom_service"] is not None
+    assert "egress-proxy" not in (path / "topology.json").read_text()
+
+
+def test_two_faults_at_once_are_two_labels_with_roots_of_their_own(played):
+    labels = lines(played(SCENARIOS["two-at-once"].plan(SHORT)) / "labels.jsonl")
+    assert {label["root_service"] for label in labels} == {"payment-provider", "recommendation"}
+    assert labels[0]["end_ms"] > labels[1]["start_ms"]
+
+
+def test_on_tuesdays_payments_go_elsewhere_and_the_diagram_knows(played):
+    path = played(SCENARIOS["except-tuesdays"].plan(SHORT))
+    edges = json.loads((path / "topology.json").read_text())["edges"]
+    schedules = {e["callee"]: e.get("schedule") for e in edges if e["caller"] == "payment"}
+    assert schedules["payment-provider"] == "except tue 02:00-04:00"
+    assert schedules["payment-backup"] == "tue 02:00-04:00"
+    (label,) = lines(path / "labels.jsonl")
+    assert label["root_service"] == "payment-backup"
+
+
+def test_stale_docs_hide_the_true_store_and_name_a_wrong_one(played):
+    path = played(SCENARIOS["stale-docs"].plan(SHORT))
+    edges = {(e["caller"], e["callee"]) for e in json.loads((path / "topology.json").read_text())["edges"]}
+    assert ("catalog", "mysql") not in edges
+    assert ("catalog", "postgres") in edges
+    (label,) = lines(path / "labels.jsonl")
+    assert label["root_service"] == "mysql"
+
+
+def test_a_canary_replaces_one_instance_of_four(played):
+    plan = SCENARIOS["bad-canary"].plan(SHORT)
+    run = Run(plan, 1)
+    run._settle()
+    steps = int((plan.end_s - plan.start_s) / plan.interval_s)
+    chunk = run._chunk(plan.start_s, steps)
+    (label,) = (f for f in plan.faults)
+    slots = chunk.instance["service"][0] == plan.system.index("pricing")
+    at = int((label.start_s - plan.start_s) / plan.interval_s)
+    assert (chunk.names[at - 4][slots] != chunk.names[at + 20][slots]).sum() == 1
