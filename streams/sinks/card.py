@@ -6,6 +6,7 @@ what is on the card is there for a reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -31,6 +32,9 @@ ABSTENTIONS = {
     "no_fault_found": "Nothing is wrong",
 }
 MOST_TERMS = 6
+SINCE = re.compile(r" since \d\d:\d\d:\d\d$")
+NUMBER = re.compile(r" [-\d]")
+"""What comes before the first number names the signal: instances of one service say the same."""
 MOST_SUFFERERS = 6
 
 
@@ -102,10 +106,14 @@ class Card:
         alert = self.alert
         yield Text(alert.title, style="bold")
         delay_s = (alert.detected_ms - alert.started_ms) / 1000
-        yield Text(f"noticed {clock(alert.detected_ms)} ({duration(delay_s)[1:]} after it began)", style="dim")
+        yield Text(
+            f"noticed {clock(alert.detected_ms)} ({duration(delay_s)[1:]} after it began)", style="dim"
+        )
         yield from self._verdict()
         yield from _section("How it spread", [self._chain()] if alert.chain else [])
-        yield from _section("Who suffers", _bullets(i.summary for i in alert.impact[:MOST_SUFFERERS]))
+        yield from _section(
+            "Who suffers", _bullets(f"{i.service}: {i.summary}" for i in alert.impact[:MOST_SUFFERERS])
+        )
         yield from _section("Why", [_terms(alert.confidence.terms)] if alert.confidence.terms else [])
         yield from _section("What speaks against it", _bullets(alert.speaks_against))
         lower = (f"{other.entity} ({other.probability:.2f}): {other.why_lower}" for other in alert.runners_up)
@@ -150,8 +158,8 @@ class Card:
 
     def _hop_text(self, hop: Hop, discovered: set[str]) -> Text:
         text = Text(f"{duration(hop.lag_s)}  ", style="dim")
-        shown = [self._evidence[ref].text for ref in hop.evidence if ref in self._evidence][:2]
-        text.append("; ".join(shown) or "no telemetry of its own", style="default")
+        cited = [self._evidence[ref] for ref in hop.evidence if ref in self._evidence]
+        text.append(_quote(cited, hop.target), style="default")
         sources = ", ".join(source.value.replace("_", " ") for source in hop.edge_sources)
         if sources:
             text.append(f"  [{sources}]", style="dim")
@@ -162,7 +170,7 @@ class Card:
     def _own_evidence(self, service: str) -> Text:
         own: list[EvidenceLine] = [line for line in self._evidence.values() if line.service == service]
         own.sort(key=lambda line: (-line.score, line.id))
-        return Text("; ".join(line.text for line in own[:2]) or "no telemetry of its own")
+        return Text(_quote(own, service))
 
 
 def _confidence(confidence: Confidence) -> Text:
@@ -171,6 +179,15 @@ def _confidence(confidence: Confidence) -> Text:
     if not confidence.calibrated:
         text.append("  uncalibrated: fewer than 30 labelled incidents here", style="dim")
     return text
+
+
+def _quote(cited: list[EvidenceLine], service: str) -> str:
+    """Two different signals, without what their row already says: the service and the time."""
+    shown: dict[str, str] = {}
+    for line in cited:
+        text = SINCE.sub("", line.text.removeprefix(f"{service} "))
+        shown.setdefault(NUMBER.split(text, maxsplit=1)[0], text)
+    return "; ".join(list(shown.values())[:2]) or "no telemetry of its own"
 
 
 def _section(title: str, content: Iterable[Table]) -> Iterable[Text | Padding]:

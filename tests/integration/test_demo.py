@@ -1,0 +1,77 @@
+"""The demo as a newcomer runs it: through Kafka, in its own processes, and clean afterwards."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCENARIOS = {
+    "cascade": "auth",
+    "hidden-redis": "redis-sessions",
+    "job-not-deploy": "postgres",
+    "healthy": None,
+}
+
+
+def start(home: Path, *arguments: str) -> "subprocess.Popen[str]":
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("HEADWATER_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "demo", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment | {"TMPDIR": str(home)},
+        start_new_session=True,
+    )
+
+
+def left_running(home: Path) -> list[str]:
+    """Processes that still work in, or were started with, a path below `home`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            where = str((entry / "cwd").readlink())
+        except (OSError, UnicodeDecodeError):
+            continue
+        if entry.name.isdigit() and str(home) in words + where and entry.name != str(os.getpid()):
+            found.append(words)
+    return found
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_demo_finds_the_cause_and_leaves_nothing_behind(scenario, tmp_path):
+    demo = start(tmp_path, "--scenario", scenario, "--json", "--speed", "120")
+    out, told = demo.communicate(timeout=280)
+    assert demo.returncode == 0, told
+    alerts = [json.loads(line) for line in out.splitlines()]
+    if SCENARIOS[scenario] is None:
+        assert alerts == []
+        assert "Nothing wrong" in told
+    else:
+        assert alerts[0]["root_cause"]["entity"] == SCENARIOS[scenario]
+        assert alerts[0]["confidence"]["terms"]
+        assert alerts[0]["chain"]
+    assert left_running(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(120)
+def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_behind(tmp_path):
+    demo = start(tmp_path)
+    for line in demo.stdout:
+        if "starting" in line:  # the step is done: broker and stages are up
+            break
+    demo.send_signal(signal.SIGINT)
+    _, told = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert "Traceback" not in told
+    assert left_running(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
