@@ -1,0 +1,108 @@
+"""The suite over many series: one record a series, one pass over the samples."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.compiled import compiled
+from detectors.state import pack, unpack
+from detectors.suite.budget import decide, tail_of
+from detectors.suite.kernel import finite, step
+from detectors.suite.record import MEMBERS, SUITE
+from detectors.suite.tuning import Tuning
+
+DEFAULT_BUDGET = 0.25
+"""False episodes per series and week."""
+
+
+class Scored(NamedTuple):
+    """What the suite says of each sample, parallel to its input."""
+
+    score: NDArray[np.float64]
+    """-log10 of the tail probability; 0 for NaN, duplicates and what is older than the last sample."""
+    alert: NDArray[np.int8]
+    onset_ms: NDArray[np.int64]
+    """When an alert's episode began; -1 without an alert."""
+    member: NDArray[np.int8]
+    """Number in `MEMBERS` of the one that said most."""
+
+
+class SuiteBank:
+    """Scores samples of any number of series and learns from them; no look-ahead, no setting per series.
+
+    Parameters
+    ----------
+    budget
+        False episodes per series and week that a user is willing to pay for.
+    """
+
+    def __init__(self, budget: float = DEFAULT_BUDGET, tuning: Tuning | None = None) -> None:
+        if not budget > 0:
+            raise ValueError(f"the alert budget must be positive, not {budget}")
+        self.budget = budget
+        self.tuning = tuning or Tuning()
+        self._rows = np.zeros(0, SUITE)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def score(
+        self, number: NDArray[np.int32], ts_ms: NDArray[np.int64], value: NDArray[np.float64]
+    ) -> Scored:
+        """Score, then learn, each sample in the order given; `number` is the series', from 0."""
+        if len(number) and int(number.max()) >= len(self._rows):
+            grown = np.zeros(max(int(number.max()) + 1, 2 * len(self._rows)), SUITE)
+            grown[: len(self._rows)] = self._rows
+            self._rows = grown
+        n = len(number)
+        out = Scored(np.zeros(n), np.zeros(n, np.int8), np.full(n, -1, np.int64), np.zeros(n, np.int8))
+        _score(self._rows, number, ts_ms, value, self.tuning, self.budget, out)
+        return out
+
+    def copy(self) -> SuiteBank:
+        """Return a bank that goes on from here on its own."""
+        other = SuiteBank(self.budget, self.tuning)
+        other._rows = self._rows.copy()
+        return other
+
+    def dump(self) -> bytes:
+        """Serialise the whole state, versioned."""
+        return pack({"suite": list(self.tuning), "budget": self.budget}, {"rows": self._rows.view(np.uint8)})
+
+    @classmethod
+    def load(cls, state: bytes) -> SuiteBank:
+        """Restore a state; `ValueError` when damaged or of another version."""
+        header, arrays = unpack(state)
+        rows = arrays.get("rows")
+        if "suite" not in header or rows is None or rows.nbytes % SUITE.itemsize:
+            raise ValueError("state is of another kind of detector, or of another version of the suite")
+        bank = cls(header["budget"], Tuning(*header["suite"]))
+        bank._rows = rows.view(SUITE)
+        return bank
+
+
+@compiled
+def _score(
+    rows: Any,
+    number: np.ndarray,
+    ts_ms: np.ndarray,
+    value: np.ndarray,
+    tuning: Tuning,
+    budget: float,
+    out: Scored,
+) -> None:
+    said = np.zeros(len(MEMBERS))
+    for i in range(len(number)):
+        row = rows[number[i]]
+        before = row.last_ts
+        if not finite(value[i]) or (row.count > 0 and ts_ms[i] <= before):
+            continue
+        total = tail_of(step(row, ts_ms[i], value[i], tuning, said))
+        out.score[i] = total
+        out.member[i] = np.argmax(said)
+        if decide(row, total, ts_ms[i], before, budget):
+            out.alert[i] = 1
+            out.onset_ms[i] = row.onset_ts

@@ -1,0 +1,57 @@
+"""From surprise to alert: one budget of false episodes per series and week is the only threshold.
+
+The sum of what members say is not yet a probability. `KNOTS` says how often ordinary samples of many series
+reach it; from there, the budget over the samples of a week is the probability at which an alert begins. A
+series that has used up its share must be more surprising, bounded, and is forgiven with time.
+"""
+
+from __future__ import annotations
+
+import math
+
+from detectors.compiled import compiled
+from detectors.suite.record import Record
+
+WEEK_MS = 7 * 86_400_000
+KNOTS = ((0.0, 0.0), (1.0, 1.0), (20.0, 20.0))
+"""(sum, -log10 of the share of ordinary samples that reach it), ascending; linear between and beyond."""
+USED = 0.3
+"""What one episode adds to a series' own threshold, in powers of ten; the budget takes it off over time."""
+STRICTEST, LOOSEST = 1.5, -0.3
+APART = 10
+"""Intervals between two alerts of one episode."""
+HOT = 1.5
+"""Surprise that may be the beginning of an episode."""
+
+
+@compiled
+def tail_of(total: float) -> float:
+    """Return -log10 of the probability that an ordinary sample says as much."""
+    last = len(KNOTS) - 1
+    for k in range(1, last + 1):
+        if total <= KNOTS[k][0] or k == last:
+            run = KNOTS[k][0] - KNOTS[k - 1][0]
+            return KNOTS[k - 1][1] + (total - KNOTS[k - 1][0]) * (KNOTS[k][1] - KNOTS[k - 1][1]) / run
+    return total
+
+
+@compiled
+def decide(row: Record, surprise: float, ts_ms: int, before_ms: int, budget: float) -> bool:
+    """Tell whether a sample alerts, date its episode, and spend or restore the series' budget."""
+    if surprise < HOT:
+        row.hot = 0
+    elif row.hot == 0:
+        row.hot = 1
+        # It began after the last sample that was ordinary.
+        row.onset_ts = (before_ms + ts_ms) // 2 if row.count > 1 else ts_ms
+    gap = max(ts_ms - before_ms, 0) if row.count > 1 else 0
+    row.strict = max(row.strict - USED * budget * gap / WEEK_MS, LOOSEST)
+    if row.interval == 0:
+        return False
+    wanted = math.log10(WEEK_MS / row.interval / budget) + row.strict
+    if surprise < wanted:
+        return False
+    if row.alert_ts == 0 or ts_ms - row.alert_ts > APART * row.interval:
+        row.strict = min(row.strict + USED, STRICTEST)
+    row.alert_ts = ts_ms
+    return True

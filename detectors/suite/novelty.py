@@ -1,0 +1,92 @@
+"""Novelty: values, and sequences of two and three, that the series has never shown.
+
+Values become words on a grid whose cells are powers of two of the series' range, so that the grid stays put
+while the range creeps. Sets of seen words are bitmaps; how surprising a new one is follows from how often
+new ones came lately. When many come together, their density speaks too.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from detectors.compiled import compiled
+from detectors.suite.record import GRIDS, PAIRS, TRIPLES, WORDS, Record
+from detectors.suite.tuning import Tuning
+
+RARE = 1e-4
+"""Rate below which a new word is not more surprising: a few weeks of five minutes hold no rarer."""
+DENSE_AFTER = 100
+HASH = 2654435761
+"""Knuth's multiplicative hash, the golden ratio of 2³²."""
+FAR = 1e6
+
+
+@compiled
+def word_of(x: float, extent: float, grid: int, p: Tuning) -> int:
+    """Return the cell of a value on one of the grids, half a cell and half an octave apart."""
+    if extent <= 0.0:
+        return 0
+    cell = 2.0 ** math.floor(math.log2(extent / p.cells) + 0.5 * grid)
+    return int(min(max(math.floor(x / cell + 0.5 * grid), -FAR), FAR))
+
+
+@compiled
+def _seen(bits: np.ndarray, at: int) -> bool:
+    return bool(bits[at >> 3] & (1 << (at & 7)))
+
+
+@compiled
+def _places(row: Record, grid: int, word: int) -> tuple[int, int, int]:
+    """Return bit positions of the word, the pair and the triple that it completes."""
+    pair = word * 31 + row.q1[grid]
+    triple = word * 961 + row.q1[grid] * 31 + row.q2[grid]
+    return (word * HASH >> 4) % WORDS, (pair * HASH >> 8) % PAIRS, (triple * HASH >> 8) % TRIPLES
+
+
+@compiled
+def novelty_of(row: Record, x: float, extent: float, p: Tuning) -> float:
+    """Return the surprise of new words, pairs and triples, averaged over the grids."""
+    total = 0.0
+    for grid in range(GRIDS):
+        one, two, three = _places(row, grid, word_of(x, extent, grid, p))
+        if not _seen(row.words[grid], one):
+            total -= p.w_one * math.log10(row.rate[grid, 0] + RARE)
+        if not _seen(row.pairs[grid], two):
+            total -= p.w_two * math.log10(row.rate[grid, 1] + RARE)
+        if not _seen(row.triples[grid], three):
+            total -= p.w_three * math.log10(row.rate[grid, 2] + RARE)
+    return total / GRIDS
+
+
+@compiled
+def density_of(row: Record, novelty: float, p: Tuning) -> float:
+    """Return how unusual the recent density of novelty is: -log10 of a normal tail, nearly."""
+    if row.count <= DENSE_AFTER:
+        return 0.0
+    dense = row.dense + p.dense * (novelty - row.dense)
+    z = (dense - row.dense_mean) / math.sqrt(row.dense_var + 0.01)
+    return min(0.2171 * z * z + 0.3 * z, p.cap) if z > 0.0 else 0.0
+
+
+@compiled
+def learn_novelty(row: Record, x: float, extent: float, novelty: float, p: Tuning) -> None:
+    """Absorb a sample's words and its novelty."""
+    share = max(p.novelty, 1.0 / (row.count + 2))
+    for grid in range(GRIDS):
+        word = word_of(x, extent, grid, p)
+        one, two, three = _places(row, grid, word)
+        for kind in range(3):
+            bits = row.words[grid] if kind == 0 else row.pairs[grid] if kind == 1 else row.triples[grid]
+            at = one if kind == 0 else two if kind == 1 else three
+            fresh = 0.0 if _seen(bits, at) else 1.0
+            bits[at >> 3] |= 1 << (at & 7)
+            row.rate[grid, kind] += share * (fresh - row.rate[grid, kind])
+        row.q2[grid] = row.q1[grid]
+        row.q1[grid] = word
+    row.dense += p.dense * (novelty - row.dense)
+    share = max(p.dense_far, 1.0 / (row.count + 1))
+    off = row.dense - row.dense_mean
+    row.dense_mean += share * off
+    row.dense_var = (1.0 - share) * (row.dense_var + share * off * off)

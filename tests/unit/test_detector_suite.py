@@ -1,0 +1,170 @@
+import math
+
+import numpy as np
+import pytest
+
+from detectors.online import CHECKS, Reference, RiverAdapter, Suite, available
+from detectors.suite import SuiteBank
+
+HOUR = 3_600_000
+NAMES = sorted(available())
+
+
+def signals():
+    """Random and adversarial series: (name, ts_ms, value)."""
+    rng = np.random.default_rng(1)
+    n = 1500
+    ts = (np.arange(n) + 1) * 600_000
+    noise = rng.standard_normal(n)
+    daily = 50 + 20 * np.sin(np.arange(n) * 2 * math.pi / 144) + noise
+    broken = daily.copy()
+    broken[900:940] += 80
+    weekly = daily * np.where((np.arange(n) // 144) % 7 >= 5, 0.3, 1.0)
+    gaps = ts + np.cumsum(rng.random(n) < 0.01) * 2 * HOUR
+    poison = daily.copy()
+    poison[rng.random(n) < 0.05] = np.nan
+    poison[300] = np.inf
+    huge = daily.copy()
+    huge[700] = 1e300
+    huge[701] = -1e300
+    return {
+        "noise": (ts, noise),
+        "daily": (ts, daily),
+        "broken": (ts, broken),
+        "weekly": (ts * 6, weekly),
+        "gaps": (gaps, daily),
+        "poison": (ts, poison),
+        "huge": (ts, huge),
+        "steps": (ts, np.floor(rng.random(n) * 3)),
+        "constant": (ts, np.full(n, 7.0)),
+        "ramp": (ts, np.arange(n) * 1e6),
+        "tiny": (ts, 1e-9 * noise),
+        "stuck": (ts, np.where(np.arange(n) > 1000, daily[1000], daily)),
+        "back in time": (np.where(np.arange(n) % 50 == 9, 5, ts), daily),
+    }
+
+
+def bank_scores(ts, values):
+    return SuiteBank().score(np.zeros(len(ts), np.int32), ts.astype(np.int64), values)
+
+
+@pytest.mark.parametrize("name", signals())
+def test_the_bank_equals_the_reference(name):
+    ts, values = signals()[name]
+    reference = Reference()
+    expected = []
+    for t, value in zip(ts, values, strict=True):
+        sample = {"ts_ms": int(t), "value": float(value)}
+        expected.append(reference.score_one(sample))
+        reference.learn_one(sample)
+    np.testing.assert_allclose(bank_scores(ts, values).score, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_the_order_of_series_and_batches_does_not_matter():
+    series = [signals()[name] for name in ("daily", "broken", "gaps")]
+    number = np.concatenate([np.full(len(ts), k, np.int32) for k, (ts, _) in enumerate(series)])
+    ts = np.concatenate([ts for ts, _ in series]).astype(np.int64)
+    values = np.concatenate([values for _, values in series])
+    whole = SuiteBank().score(number, ts, values).score
+    by_time = np.lexsort((number, ts))
+    bank, parts = SuiteBank(), []
+    for part in np.array_split(by_time, 7):
+        parts.append(bank.score(number[part], ts[part], values[part]).score)
+    np.testing.assert_array_equal(np.concatenate(parts), whole[by_time])
+
+
+def test_an_alert_names_the_beginning_of_its_episode():
+    ts, values = signals()["broken"]
+    scored = bank_scores(ts, values)
+    first = np.flatnonzero(scored.alert)
+    near = first[(first >= 900) & (first < 910)]
+    assert len(near)
+    assert abs(int(scored.onset_ms[near[0]]) - int(ts[900])) <= 600_000
+    assert set(scored.onset_ms[scored.alert == 0]) == {-1}
+
+
+def test_a_smaller_budget_never_alerts_more():
+    ts, values = signals()["broken"]
+    number = np.zeros(len(ts), np.int32)
+    counts = [int(SuiteBank(b).score(number, ts, values).alert.sum()) for b in (0.01, 0.25, 5.0)]
+    assert counts == sorted(counts)
+
+
+def test_a_series_that_always_moves_and_stands_still_is_news():
+    ts, values = signals()["stuck"]
+    values = values + np.random.default_rng(2).standard_normal(len(values)) * (np.arange(len(values)) <= 1000)
+    assert available()["still"].make
+    still = available()["still"].make()
+    scores = []
+    for t, value in zip(ts, values, strict=True):
+        sample = {"ts_ms": int(t), "value": float(value)}
+        scores.append(still.score_one(sample))
+        still.learn_one(sample)
+    assert max(scores[:1000]) == 0
+    assert max(scores[1000:1010]) > 3
+
+
+def test_a_bank_goes_on_after_a_restart():
+    ts, values = signals()["broken"]
+    number = np.zeros(len(ts), np.int32)
+    whole = SuiteBank().score(number, ts, values).score
+    bank = SuiteBank()
+    bank.score(number[:950], ts[:950], values[:950])
+    again = SuiteBank.load(bank.dump())
+    np.testing.assert_array_equal(again.score(number[950:], ts[950:], values[950:]).score, whole[950:])
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, math.nan])
+def test_an_impossible_budget_is_refused(budget):
+    with pytest.raises(ValueError, match="budget"):
+        SuiteBank(budget)
+
+
+@pytest.mark.parametrize("promise", CHECKS, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_detector_keeps_the_contract(name, promise):
+    promise(available()[name].make)
+
+
+def test_the_contract_catches_a_detector_that_learns_when_asked():
+    class Curious(Suite):
+        def score_one(self, x):
+            score = super().score_one(x)
+            self.learn_one({"ts_ms": x["ts_ms"] - 1, "value": x["value"] + 1})
+            return score
+
+    from detectors.online.contract import scoring_changes_nothing
+
+    with pytest.raises(AssertionError):
+        scoring_changes_nothing(Curious)
+
+
+def test_a_rust_panic_is_quarantined_and_the_series_goes_on():
+    class Panic(BaseException):
+        pass
+
+    class Exploding:
+        def learn_one(self, x):
+            if x["value"] > 90:
+                raise Panic
+
+        def score_one(self, x):
+            return 0.5
+
+    adapter = RiverAdapter(Exploding, "exploding")
+    for k in range(200):
+        adapter.learn_one({"ts_ms": k, "value": 91.0 if k == 150 else float(k % 7)})
+    assert adapter.errors == 1
+    assert adapter.score_one({"ts_ms": 500, "value": 3.0}) == 0.5
+
+
+def test_an_interrupt_is_not_swallowed():
+    class Interrupted:
+        def learn_one(self, x):
+            raise KeyboardInterrupt
+
+        def score_one(self, x):
+            return 0.0
+
+    with pytest.raises(KeyboardInterrupt):
+        RiverAdapter(Interrupted, "interrupted").learn_one({"ts_ms": 1, "value": 1.0})
