@@ -228,9 +228,11 @@ class Engine:
         return state
 
     def _join(self, state: OpenIncident, mine: ServiceEvidence, now_ms: int, touched: set[str]) -> None:
+        found = {mine.groups[g].episode.anomaly.id for g in mine.strong_groups}
+        if mine.service not in state.services or not found <= state.evidence:
+            state.last_growth_ms = now_ms
         state.services.add(mine.service)
-        state.evidence |= {mine.groups[g].episode.anomaly.id for g in mine.strong_groups}
-        state.last_growth_ms = now_ms
+        state.evidence |= found
         touched.add(state.id)
 
     # -- revisions ------------------------------------------------------------------------------------

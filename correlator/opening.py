@@ -17,6 +17,8 @@ UNCORROBORATED = 0.4
 """What is left of V where nothing else agrees."""
 CALLER_SUFFERS = 0.5
 """Excess in a caller's latency, errors or gap that confirms a callee's trouble."""
+SLIGHT = 1.0
+"""Excess of latency, errors or gap up to which its users hardly notice."""
 RECENT_CHANGE_MS = 45 * 60_000
 RESTARTS = frozenset({ChangeKind.DEPLOY, ChangeKind.SCALE})
 WARM_UP_MS = 240_000
@@ -49,7 +51,9 @@ def pressure(
     strong = mine.strong_groups
     telling = [g for g in strong if g not in NEVER_ALONE]
     suffering = max((caller.suffering() for caller in callers), default=0.0)
-    if telling == ["cpu"] and felt and suffering <= CALLER_SUFFERS and not _exhausted(mine):
+    harm = max(suffering, mine.suffering())
+    busy = {"cpu", *(g for g in telling if mine.value(g) - FLOOR <= harm)}
+    if felt and "cpu" in telling and set(telling) <= busy and harm <= SLIGHT and not _exhausted(mine):
         telling = []
     alone = any(mine.value(group) >= threshold for group, threshold in ALONE.items())
     changed = changed_recently and not warming
