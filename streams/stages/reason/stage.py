@@ -37,10 +37,10 @@ class ReasonStage:
     seconds delays nobody. What waits for it is not saved; after a crash the deterministic explanation stands.
     """
 
-    def __init__(self, settings: Settings, health: Health, investigator: Investigator | None = None) -> None:
+    def __init__(self, settings: Settings, health: Health) -> None:
         self._settings = settings
         self._health = health
-        self._investigator = investigator
+        self._investigator: Investigator | None = None
         self._waiting: dict[str, Incident] = {}
         self._asking: asyncio.Task[None] | None = None
         self._outbox: Outbox
@@ -57,14 +57,18 @@ class ReasonStage:
     async def _run(self, stop: Event) -> None:
         app = faust_app("reason", self._settings)
         self._outbox = Outbox(app, self._settings.kafka, "reason")
-        if self._settings.reason.enabled and self._investigator is None:
-            budget = Budget(
-                self._settings.state_dir / "reason" / "calls.json", self._settings.reason.max_calls_per_day
-            )
-            server = ModelServer(self._settings.reason)
-            self._investigator = Investigator(server, budget, self._settings.reason)
         app.agent(app.topic(self._settings.kafka.topic(CANDIDATES.name)), name="candidates")(self._agent)
-        await run_app(app, self, stop, self._health)
+        settings = self._settings.reason
+        if not settings.enabled:
+            await run_app(app, self, stop, self._health)
+            return
+        server = ModelServer(settings)
+        budget = Budget(self._settings.state_dir / "reason" / "calls.json", settings.max_calls_per_day)
+        self._investigator = Investigator(server, budget, settings)
+        try:
+            await run_app(app, self, stop, self._health)
+        finally:
+            await server.close()
 
     async def turn(self) -> None:
         """Ask about the incident that waits longest, when nobody is being asked."""
@@ -80,6 +84,7 @@ class ReasonStage:
         """Stop waiting for the model."""
         if self._asking is not None:
             self._asking.cancel()
+            await asyncio.wait([self._asking])
 
     async def _ask(self, incident: Incident) -> None:
         if self._investigator is None:
