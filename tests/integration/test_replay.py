@@ -68,18 +68,11 @@ def everything_on(kafka, names):
     try:
         for name in names:
             partition = TopicPartition(kafka.topic(name), 0, 0)
-            _, end = reader.get_watermark_offsets(partition, timeout=10)
             reader.assign([partition])
-            seen = 0
-            while seen < end:
-                for message in reader.consume(500, timeout=0.5):
-                    if message.error() is None:
-                        seen = message.offset() + 1
-                        found.append(
-                            RawRecord(
-                                name, 0, message.offset(), message.key(), message.value(), headers_of(message)
-                            )
-                        )
+            while (message := reader.poll(10)).error() is None:  # the end of the partition is one
+                found.append(
+                    RawRecord(name, 0, message.offset(), message.key(), message.value(), headers_of(message))
+                )
     finally:
         reader.close()
     return found
@@ -132,3 +125,20 @@ def run(arguments):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     return ended.value.code
+
+
+def test_decode_shows_a_record_of_a_topic(recording, config, kafka_settings, capsys):
+    topics.create(kafka_settings.kafka)
+    run(["replay", str(recording.path), "--speed", "0", "--config", str(config)])
+    capsys.readouterr()
+    where = ["decode", "--config", str(config), "--topic", "otlp_metrics"]
+    assert run([*where, "--offset", "-1", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["record"].endswith("@79")
+    assert shown["becomes"]["shop"]["samples"][0]["metric"] == "cpu"
+    assert run([*where, "--offset", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["record"].endswith("@3")
+    assert run([*where, "--offset", "100000"]) == 2
+    assert "no record at offset 100000" in capsys.readouterr().err
+    assert run([*where, "--offset", "0", "--partition", "7"]) == 2
+    assert "partitions 0 to 0" in capsys.readouterr().err
