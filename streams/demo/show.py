@@ -16,7 +16,7 @@ from streams.broker.process import free_port
 from streams.demo.service import Service
 from streams.demo.watch import Seen, Watcher
 from streams.errors import FatalError
-from streams.kafka.topics import create
+from streams.kafka.topics import create, delete_all
 from streams.recording import Recording
 from streams.replay import Progress, publisher, replay
 from streams.settings import KafkaSettings, ReasonSettings, Settings
@@ -93,11 +93,15 @@ def play(
         with broker or nullcontext():
             mine = _settings(settings, broker, home)
             create(mine.kafka)
-            with (
-                Service(_write(mine, home), home / "service.log", mine.serve.port) as service,
-                Watcher(mine) as watch,
-            ):
-                return _watch(recording, mine, service, watch, speed, tell)
+            try:
+                with (
+                    Service(_write(mine, home), home / "service.log", mine.serve.port) as service,
+                    Watcher(mine) as watch,
+                ):
+                    return _watch(recording, mine, service, watch, speed, tell)
+            finally:
+                if external:
+                    delete_all(mine.kafka, home.name)
 
 
 def _watch(

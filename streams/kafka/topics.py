@@ -81,6 +81,21 @@ def create(settings: KafkaSettings) -> list[TopicState]:
     ]
 
 
+def delete_all(settings: KafkaSettings, prefix: str) -> None:
+    """Delete every topic whose name begins with `prefix`; Faust's changelogs of that prefix are among them.
+
+    For what was made to be thrown away, such as the demo's topics on a shared cluster.
+    """
+    if not prefix:
+        raise ValueError("an empty prefix would delete every topic of the cluster")
+    client = admin(settings)
+    known = metadata(client, settings.bootstrap_servers).topics
+    doomed = [name for name in known if name.startswith(prefix)]
+    if doomed:
+        for future in client.delete_topics(doomed, operation_timeout=REQUEST_TIMEOUT_S).values():
+            future.result(REQUEST_TIMEOUT_S)
+
+
 def check(settings: KafkaSettings) -> list[TopicState]:
     """Compare every topic of the table with the cluster."""
     client = admin(settings)

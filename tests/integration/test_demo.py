@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from streams.broker import Broker, EmbeddedBroker
+from streams.kafka import admin
+from streams.settings import KafkaSettings
+
 SCENARIOS = {
     "cascade": "auth",
     "hidden-redis": "redis-sessions",
@@ -17,8 +21,11 @@ SCENARIOS = {
 }
 
 
-def start(home: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start(broker: Broker, home: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """The demo on an embedded broker of its own, or on the session's where that is a real one."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith("HEADWATER_")}
+    if not isinstance(broker, EmbeddedBroker):
+        environment["HEADWATER_KAFKA__BOOTSTRAP_SERVERS"] = broker.bootstrap_servers
     return subprocess.Popen(
         [sys.executable, "-m", "streams.cli", "demo", *arguments],
         stdout=subprocess.PIPE,
@@ -43,11 +50,16 @@ def left_running(home: Path) -> list[str]:
     return found
 
 
+def topics_of_a_demo(broker: Broker) -> list[str]:
+    known = admin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)).list_topics(timeout=10).topics
+    return [name for name in known if "headwater-demo" in name]
+
+
 @pytest.mark.kafka
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_demo_finds_the_cause_and_leaves_nothing_behind(scenario, tmp_path):
-    demo = start(tmp_path, "--scenario", scenario, "--json", "--speed", "120")
+def test_the_demo_finds_the_cause_and_leaves_nothing_behind(scenario, broker, tmp_path):
+    demo = start(broker, tmp_path, "--scenario", scenario, "--json", "--speed", "120")
     out, told = demo.communicate(timeout=280)
     assert demo.returncode == 0, told
     alerts = [json.loads(line) for line in out.splitlines()]
@@ -60,12 +72,13 @@ def test_the_demo_finds_the_cause_and_leaves_nothing_behind(scenario, tmp_path):
         assert alerts[0]["chain"]
     assert left_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+    assert topics_of_a_demo(broker) == []
 
 
 @pytest.mark.kafka
 @pytest.mark.timeout(120)
-def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_behind(tmp_path):
-    demo = start(tmp_path)
+def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_behind(broker, tmp_path):
+    demo = start(broker, tmp_path)
     for line in demo.stdout:
         if "starting" in line:  # the step is done: broker and stages are up
             break
@@ -75,3 +88,4 @@ def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_behind(tmp_path):
     assert "Traceback" not in told
     assert left_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+    assert topics_of_a_demo(broker) == []
