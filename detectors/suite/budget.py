@@ -13,8 +13,13 @@ from detectors.compiled import compiled
 from detectors.suite.record import Record
 
 WEEK_MS = 7 * 86_400_000
-KNOTS = ((0.0, 0.0), (1.0, 1.0), (20.0, 20.0))
-"""(sum, -log10 of the share of ordinary samples that reach it), ascending; linear between and beyond."""
+KNOTS = (
+    *((0.0, 0.0), (0.5, 1.33), (1.0, 1.73), (1.5, 2.26), (2.0, 2.56), (3.0, 2.96), (4.0, 3.31), (5.0, 3.6)),
+    *((6.0, 3.83), (8.0, 4.16), (10.0, 4.71), (11.5, 5.05), (20.0, 7.0)),
+)
+"""(sum, -log10 of the share of ordinary samples that reach it), ascending; linear between and beyond.
+
+Measured on the ordinary samples of 88 public series; its two halves agree within 0.1 up to a sum of 8."""
 USED = 0.3
 """What one episode adds to a series' own threshold, in powers of ten; the budget takes it off over time."""
 STRICTEST, LOOSEST = 1.5, -0.3

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("streams.cli.replay", "Publish a recording to Kafka in the formats of real producers."),
     "eval": ("streams.cli.eval", "Score detection and ranking on recordings, without Kafka."),
     "score": ("streams.cli.score", "Run the detector bank over single series."),
+    "detectors": ("streams.cli.detectors", "List the detectors that `score` can run."),
     "simulate": ("streams.cli.simulate", "Write recordings of simulated systems with known faults."),
     "topics": ("streams.cli.topics", "Create or check the topics."),
     "decode": ("streams.cli.decode", "Show what a record becomes, or why not."),

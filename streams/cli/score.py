@@ -1,0 +1,97 @@
+"""`headwater score`: run the detector suite over single series."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.errors import UserError
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def score(
+    series: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SERIES.parquet",
+            help="Columns series (string), ts_ms (Unix ms), value (NaN: missing) and, if known, label (0/1).",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SCORES.parquet",
+            help="Write series, ts_ms, score (-log10 tail probability), alert (0/1), onset_ms (null: none).",
+        ),
+    ] = None,
+    budget: Annotated[
+        float, typer.Option(help="False episodes per series and week that you are willing to pay for.")
+    ] = 0.25,
+    detector: Annotated[
+        str, typer.Option(help="One of `headwater detectors`; only `suite` alerts, others score.")
+    ] = "suite",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Score every sample from what came before it: no look-ahead, no setting per series.
+
+    A score of 3 means once in a thousand ordinary samples. Labels are only used to count afterwards.
+    """
+    # Imported here: numba and Arrow take a second that `--help` need not wait for.
+    from detectors.online import available
+    from streams.evaluation.series import read_series, run_detector, run_suite, summarise, write_scores
+
+    if not budget > 0:
+        raise UserError(f"--budget must be positive, not {budget}")
+    known = available()
+    if detector not in known:
+        raise UserError(f"there is no detector {detector!r}; `headwater detectors` lists them")
+    file = read_series(series)
+    if detector == "suite":
+        scored, seconds = run_suite(file, budget)
+    else:
+        try:
+            scored, seconds = run_detector(file, known[detector].make, budget)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+    if out is not None:
+        write_scores(out, file, scored)
+    found = summarise(file, scored, budget, seconds)
+    if as_json:
+        import orjson
+
+        sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        _print(found)
+
+
+def _print(found: dict[str, object]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    total, rows = found["total"], found["series"]
+    assert isinstance(total, dict)  # noqa: S101
+    assert isinstance(rows, list)  # noqa: S101
+    console = Console()
+    table = Table(box=None, header_style="bold")
+    table.add_column("series", overflow="fold")
+    labelled = "labelled" in total
+    for name in ("points", "episodes", *(("labelled", "found", "false") if labelled else ()), "highest"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        marks = (row["labelled"], row["labelled_alerted"], row["false_episodes"]) if labelled else ()
+        shown = (row["points"], row["episodes"], *marks, row["highest"])
+        table.add_row(row["series"], *map(str, shown))
+    console.print(table)
+    console.print(
+        f"{total['episodes']} episodes in {total['series_weeks']} series-weeks "
+        f"(budget {total['budget_per_series_week']} a week)"
+        + (f", {total['false_episodes']} of them outside labels" if labelled else "")
+        + f"; {total['points']:,} points in {total['wall_s']} s"
+    )
