@@ -10,7 +10,7 @@ from correlator.evidence import Change, EvidenceItem, Progress, Verdict
 from correlator.evidence_window import KEEP_CHANGES_MS, Episode, EvidenceWindow
 from correlator.grouping import JOIN_AT, OpenIncident, burning, connected, surroundings
 from correlator.incident import Incident, incident_id
-from correlator.inference import demand, time_between
+from correlator.inference import agreement, demand, time_between
 from correlator.opening import OPEN_AT, RECENT_CHANGE_MS, RESTARTS, WARM_UP_MS, Pressure, pressure
 from correlator.publication import compose
 from correlator.ranking import rank
@@ -162,6 +162,7 @@ class Engine:
         from_ms = now_ms - longest * 3 // 2
         evidence = weigh(self._live.values(), from_ms, now_ms, confirmed=True)
         time_between(evidence, from_ms, now_ms)
+        agreement(evidence, self.topology, now_ms)
         demand(evidence, self.topology, from_ms, now_ms, now_ms)
         return evidence
 
@@ -254,6 +255,7 @@ class Engine:
         )
         evidence = weigh(episodes, from_ms, to_ms, news_from_ms)
         time_between(evidence, from_ms, to_ms)
+        agreement(evidence, self.topology, onset_ms)
         demand(evidence, self.topology, from_ms, to_ms, onset_ms)
         changes: dict[str, list[Change]] = {}
         for change in self.window.changes_between(onset_ms - KEEP_CHANGES_MS, now_ms):

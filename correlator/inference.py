@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from correlator.evidence_window import Episode
-from correlator.service_evidence import FLOOR, ServiceEvidence, Weight
+from correlator.service_evidence import FLOOR, OWN_VOICE, ServiceEvidence, Weight
 from correlator.topology import Topology
 from detectors.anomaly import Family
 
@@ -15,6 +15,8 @@ STARVES = Weight("starves", 0.9, 0.9, True)
 """A service that is not short of work but passes none on fails before it calls."""
 AMPLIFIES = Weight("amplifies", 0.5, 0.5, True)
 """A service that asks more of a callee than it is asked itself: retries, a cold cache, a new setting."""
+ALONE_WORTH = 0.45
+"""What a single dissenting caller's view of a much called service is worth."""
 DEMAND = frozenset({Family.LOAD, Family.IO})
 AMPLIFIED = frozenset({Family.LOAD})
 """More bytes may be the callee's own doing; more requests are not."""
@@ -33,6 +35,30 @@ def time_between(evidence: Mapping[str, ServiceEvidence], from_ms: int, to_ms: i
             signal = episode.anomaly.signal
             if signal.peer == mine.service and signal.family is Family.CLIENT_LATENCY:
                 mine.add(BETWEEN, episode.score_between(from_ms, to_ms), episode)
+
+
+def agreement(evidence: dict[str, ServiceEvidence], topology: Topology, at_ms: int) -> None:
+    """Lower what only some of a callee's callers see of it: then it is rather the way, or those callers.
+
+    With m of k known callers (k ≥ 2) showing at least half of the strongest score of a group, what edges say
+    is worth .45 + .55·m/k; the callee's own signals keep their worth.
+    """
+    for service, mine in evidence.items():
+        if not mine.callers:
+            continue
+        known = {n.service for n in topology.callers(service, at_ms)} | mine.callers
+        if len(known) < 2:
+            continue
+        for group in mine.groups.values():
+            seen = {name: v for name, v in group.voices.items() if name != OWN_VOICE}
+            if not seen:
+                continue
+            strongest = max(seen.values())
+            agreeing = sum(1 for v in seen.values() if v >= 0.5 * strongest)
+            worth = ALONE_WORTH + (1.0 - ALONE_WORTH) * agreeing / len(known)
+            for name in seen:
+                group.voices[name] *= worth
+            group.value = max(group.voices.values())
 
 
 def demand(

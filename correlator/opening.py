@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from correlator.evidence import ChangeKind
+from correlator.factors.traffic import asked_for
 from correlator.service_evidence import FLOOR, NEVER_ALONE, ServiceEvidence
 from correlator.significance import BUSY_UTILISATION, utilisation
 from detectors.anomaly import Family
@@ -17,6 +18,7 @@ UNCORROBORATED = 0.4
 """What is left of V where nothing else agrees."""
 CALLER_SUFFERS = 0.5
 """Excess in a caller's latency, errors or gap that confirms a callee's trouble."""
+CORES = frozenset({"{cpu}", "cores", "core", "1", "m"})
 SLIGHT = 1.0
 """Excess of latency, errors or gap up to which its users hardly notice."""
 RECENT_CHANGE_MS = 45 * 60_000
@@ -53,7 +55,8 @@ def pressure(
     suffering = max((caller.suffering() for caller in callers), default=0.0)
     harm = max(suffering, mine.suffering())
     busy = {"cpu", *(g for g in telling if mine.value(g) - FLOOR <= harm)}
-    if felt and "cpu" in telling and set(telling) <= busy and harm <= SLIGHT and not _exhausted(mine):
+    known = felt or _in_cores(mine)
+    if known and "cpu" in telling and set(telling) <= busy and harm <= SLIGHT and not _exhausted(mine):
         telling = []
     alone = any(mine.value(group) >= threshold for group, threshold in ALONE.items())
     changed = changed_recently and not warming
@@ -61,8 +64,15 @@ def pressure(
     if not telling and suffering <= CALLER_SUFFERS:
         return Pressure(mine.service, mine.excess * UNCORROBORATED * 0.5, False)
     value = mine.excess * (1.0 if corroborated else UNCORROBORATED) * (WARMING if warming else 1.0)
+    value *= 1.0 - asked_for(mine) / max(mine.severity, 1e-9)
     worst = max((caller.excess for caller in callers), default=0.0)
     return Pressure(mine.service, value + 0.5 * min(worst, value), corroborated)
+
+
+def _in_cores(mine: ServiceEvidence) -> bool:
+    """Whether its CPU is told in cores, of which nobody knows how many it may use."""
+    group = mine.groups.get("cpu")
+    return group is not None and group.episode.anomaly.signal.unit in CORES
 
 
 def _exhausted(mine: ServiceEvidence) -> bool:

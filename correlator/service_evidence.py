@@ -76,6 +76,9 @@ NEVER_ALONE = frozenset(
 """Groups that jump without harm (an hourly job, a garbage collection): they support, never open."""
 
 
+OWN_VOICE = ""
+
+
 @dataclass(slots=True)
 class GroupEvidence:
     """The strongest evidence of one group of one service."""
@@ -85,6 +88,12 @@ class GroupEvidence:
     cause_like: bool
     episode: Episode
     onset_ms: int
+    voices: dict[str, float] = field(default_factory=dict)
+    """Weighted score by witness: a caller's name for what it sees of the service, `OWN_VOICE` else."""
+
+    def without(self, caller: str) -> float:
+        """Its value had `caller` said nothing."""
+        return max((v for name, v in self.voices.items() if name != caller), default=0.0)
 
 
 @dataclass(slots=True)
@@ -103,10 +112,13 @@ class ServiceEvidence:
         value = score * (weight.up if up else weight.down)
         group = weight.group if up or weight.group not in IMPROVABLE else weight.group + "-"
         self.episodes[episode.anomaly.id] = episode
+        voice = episode.anomaly.service if episode.anomaly.signal.peer == self.service else OWN_VOICE
         held = self.groups.get(group)
+        voices = held.voices if held else {}
+        voices[voice] = max(value, voices.get(voice, 0.0))
         if held is None or (value, episode.anomaly.id) > (held.value, held.episode.anomaly.id):
             self.groups[group] = GroupEvidence(
-                value, weight.cause_like and up, episode, episode.anomaly.onset_ms
+                value, weight.cause_like and up, episode, episode.anomaly.onset_ms, voices
             )
 
     @property
@@ -117,6 +129,12 @@ class ServiceEvidence:
             reverse=True,
         )
         return sum(values[:COUNTED_GROUPS])
+
+    def counted_without(self, caller: str) -> list[tuple[str, float]]:
+        """As `counted`, had `caller` said nothing."""
+        values = ((name, group.without(caller) - FLOOR) for name, group in self.groups.items())
+        strong = sorted(((v, n) for n, v in values if v > 0 and n not in NOT_OWN), reverse=True)
+        return [(name, SATURATION * math.log1p(v / SATURATION)) for v, name in strong[:COUNTED_GROUPS]]
 
     def counted(self) -> list[tuple[str, float]]:
         """The three strongest groups above the floor with their saturating weight, strongest first.

@@ -19,7 +19,7 @@ FULL_EFFECT: dict[Family, float] = {
 }
 """Relative rise that counts in full: twice the latency, half as much CPU again. A steady series makes two per
 cent improbable; nobody is woken for two per cent."""
-LEAST = 0.3
+LEAST = 0.1
 
 
 def effect(episode: Episode) -> float:

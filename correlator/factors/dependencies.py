@@ -57,7 +57,10 @@ def explained(service: str, scene: Scene) -> tuple[float, str]:
             continue
         force_of = CAUSED_BY.get(group, SLOW)
         best, name = 0.0, ""
+        signal = mine.groups[group].episode.anomaly.signal
         for neighbour, theirs in callees:
+            if signal.peer == neighbour.service:  # what X says of Y cannot confirm itself
+                theirs = dict(scene.evidence[neighbour.service].counted_without(service))
             force = max((force_of.get(g, 0.0) * v for g, v in theirs.items()), default=0.0)
             accounted = (1.0 - math.exp(-((force / 2.0) ** 2))) * neighbour.belief
             if accounted > best:

@@ -2,7 +2,7 @@
 
 Work grows with load. If the load of the candidate rose to r_l times the usual and its CPU (memory, I/O) to
 r_g, the part min(1, (r_l − 1)/(r_g − 1)) of that group is demand, and .85 of it is taken off (utilisation
-law, U = X·S); latency and saturation under load are half the service's own business, so half of that. If the
+law, U = X·S); latency and saturation under load are in part the service's own business: .6. If the
 load fell while nothing of it is slow or failing, the candidate is starved by whoever calls it, and half of V
 goes.
 """
@@ -12,9 +12,10 @@ from __future__ import annotations
 from correlator.evidence_window import Episode
 from correlator.factors.term import Candidate, Term
 from correlator.scene import Scene
+from correlator.service_evidence import ServiceEvidence
 
 NAME = "traffic"
-SHARE = {"cpu": 0.85, "mem": 0.6, "io": 0.85, "lat": 0.4, "sat": 0.4, "node": 0.5, "other": 0.5}
+SHARE = {"cpu": 0.85, "mem": 0.6, "io": 0.85, "lat": 0.6, "gap": 0.6, "sat": 0.6, "node": 0.5, "other": 0.5}
 STARVED = 0.5
 RISEN = 1.15
 """Ratio from which load is said to have risen."""
@@ -27,6 +28,22 @@ def ratio(episode: Episode) -> float:
     return max(0.0, episode.worst[1] / episode.worst[2])
 
 
+def asked_for(mine: ServiceEvidence) -> float:
+    """The part of a service's severity that a rise of its own load explains."""
+    load = mine.groups.get("load")
+    if load is None or load.episode.anomaly.direction != "up":
+        return 0.0
+    risen = ratio(load.episode)
+    if risen < RISEN:
+        return 0.0
+    pushed = 0.0
+    for group, value in mine.counted():
+        growth = ratio(mine.groups[group].episode) - 1.0
+        if group in SHARE and growth > 0.0:
+            pushed += SHARE[group] * value * min(1.0, (risen - 1.0) / growth)
+    return pushed
+
+
 def measure(candidate: Candidate, scene: Scene) -> Term | None:
     """Minus what demand explains."""
     mine = scene.evidence.get(candidate.service)
@@ -35,13 +52,7 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
         return None
     anomaly, risen = load.episode.anomaly, ratio(load.episode)
     if anomaly.direction == "up":
-        if risen < RISEN:
-            return None
-        pushed = 0.0
-        for group, value in mine.counted():
-            growth = ratio(mine.groups[group].episode) - 1.0
-            if group in SHARE and growth > 0.0:
-                pushed += SHARE[group] * value * min(1.0, (risen - 1.0) / growth)
+        pushed = asked_for(mine)
         if pushed <= 0.0:
             return None
         return Term(
