@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import __version__
 from streams.errors import UserError
 from streams.settings import ServeSettings
+
+log = structlog.get_logger("headwater.service")
 
 STUCK_AFTER_S = 120.0
 """A loop that has not turned for so long is dead. Restoring a large snapshot takes tens of seconds, and a
@@ -34,6 +37,8 @@ class Health:
 
     def ready(self) -> None:
         """Note that records are being processed."""
+        if self._waiting_for:
+            log.info("ready")
         self._waiting_for = ""
         self.ready_event.set()
 

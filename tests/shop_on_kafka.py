@@ -25,12 +25,12 @@ START_MS = 1_790_000_040_000
 STEP_MS = 15_000
 CALLS = (("frontend", "checkout"), ("checkout", "redis-cart"))
 METRICS = (("cpu_usage", 0.3, 0.02), ("request_latency_seconds", 0.1, 0.01), ("error_rate", 0.01, 0.003))
-FAULT_AFTER = 480
+FAULT_AFTER, FAULT_UNTIL = 480, 520
 
 
 @dataclass(frozen=True)
 class Shop:
-    """Two hours of calm, then `redis-cart` runs hot and its callers wait."""
+    """Two hours of calm, then `redis-cart` runs hot for ten minutes and its callers wait."""
 
     steps: int = 540
     domain: str = "shop"
@@ -48,7 +48,7 @@ class Shop:
         services = ["frontend", "checkout", "redis-cart"]
         for step in range(self.steps):
             ts_ms = START_MS + step * STEP_MS
-            late = step - FAULT_AFTER
+            late = step - FAULT_AFTER if step < FAULT_UNTIL else -1
             for depth, service in enumerate(services):
                 samples = []
                 for metric, base, spread in METRICS:
@@ -67,7 +67,7 @@ class Shop:
                         }
                     )
                 self.records.append(("headwater.metrics", service, json.dumps(samples).encode()))
-            if late == -20:
+            if step == FAULT_AFTER - 20:
                 deploy = {"domain": self.domain, "service": "frontend", "id": "d-1", "ts_ms": ts_ms}
                 self.records.append(("headwater.deploys", "frontend", json.dumps(deploy).encode()))
 

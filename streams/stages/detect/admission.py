@@ -61,5 +61,6 @@ def admit(
     running = np.maximum.accumulate(ts_ms)
     if high_ms is not None:
         running = np.maximum(running, high_ms)
-    closed = (running - lateness_ms) // tick_ms * tick_ms
+    # One less: many records bear the same time, and the first of them must not make the others late.
+    closed = (running - lateness_ms - 1) // tick_ms * tick_ms
     return Admission(ts_ms, ts_ms > closed, int(running[-1]), clamped)

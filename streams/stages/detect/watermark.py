@@ -29,7 +29,8 @@ class _Clock:
 class Watermark:
     """The smallest event time that may still come in order, over the dense partitions of a unit.
 
-    A partition stands at its newest event time less the lateness. One that has been read to its end and
+    A partition stands just below its newest event time less the lateness: more records may bear that very
+    time. One that has been read to its end and
     stayed silent for `idle_s` of wall-clock time no longer holds the others back; neither does one that has
     not given anything yet. When all are idle, event time goes on with the wall clock, so that the last
     episodes close although nothing arrives. The watermark never goes back.
@@ -88,13 +89,13 @@ class Watermark:
             clock.high_ms for clock in started if clock.high_ms is not None and not self._idle(clock, now_s)
         ]
         if active:
-            candidate = min(active) - self._lateness_ms
+            candidate = min(active) - self._lateness_ms - 1
         else:
             # Silence beyond idle_s stands for event time; it starts where the newest record stood, so that
             # going idle moves nothing beyond what was promised.
             since_s = max(clock.caught_up_at_s for clock in started if clock.caught_up_at_s is not None)
             newest = max(clock.high_ms for clock in started if clock.high_ms is not None)
-            candidate = newest - self._lateness_ms + int((now_s - since_s - self._idle_s) * 1000)
+            candidate = newest - self._lateness_ms - 1 + int((now_s - since_s - self._idle_s) * 1000)
         if self._value_ms is None or candidate > self._value_ms:
             self._value_ms = candidate
         return self._value_ms
