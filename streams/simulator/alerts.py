@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streams.simulator.chunk import Chunk
 from streams.simulator.graph import System
-from streams.simulator.telemetry import Chunk
 
 LATENCY_OBJECTIVE = 4.0
 """A team sets its latency threshold at some multiple of what it sees in the first minutes."""

@@ -52,6 +52,8 @@ class Service:
     evicts: bool = True
     """False: a full cache refuses writes (`noeviction`) instead of dropping keys."""
     version: str = "1.0.0"
+    dialect: Literal["otel", "prometheus"] = "otel"
+    """Whose names and temporality its metrics have."""
     language: str = "java"
     monitored: bool = True
     """Whether it emits metrics of its own."""

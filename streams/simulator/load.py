@@ -45,7 +45,7 @@ class Entry:
     """Factor on Saturdays and Sundays."""
     wander: float = 0.04
     """Standard deviation of the slow drift, in logarithms."""
-    burst: float = 0.03
+    burst: float = 0.05
     """Standard deviation from step to step."""
 
 

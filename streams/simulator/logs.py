@@ -2,60 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.simulator.chunk import Chunk
 from streams.simulator.graph import System
 from streams.simulator.state import Wiring
-from streams.simulator.telemetry import Chunk
+from streams.simulator.templates import (
+    CARELESS,
+    CARELESS_PER_S,
+    CPU,
+    DATABASE_SLOW,
+    FAILED,
+    FULL_MEMORY,
+    GC,
+    HOSTILE,
+    HOSTILE_PER_S,
+    INTERNAL,
+    LOCK,
+    MOST_LINES,
+    OOM_COMMAND,
+    POOL,
+    ROUTES,
+    SHED,
+    TIMEOUT,
+    TOO_MANY,
+    VERBS,
+    Complaint,
+)  # fmt: skip
 from streams.simulator.writer import Names
-
-ROUTES = {
-    "service": (
-        "{verb} /api/v1/{service}/{id} 200 {ms}ms",
-        "request completed route=/{service}/{id} status=200 duration_ms={ms}",
-        "processed {service} item {id} in {ms} ms",
-    ),
-    "database": (
-        "checkpoint complete: wrote {n} buffers ({pct}%); write={ms} ms",
-        'automatic vacuum of table "shop.public.orders": index scans: {n}',
-        "connection authorized: user=app_{n} database=shop application_name=pool",
-    ),
-    "cache": ("{n} changes in 300 seconds. Saving...", "Background saving terminated with success"),
-    "broker": (
-        "[GroupCoordinator 0]: Preparing to rebalance group fulfilment in state PreparingRebalance",
-        "[Log partition=orders-{n}] Rolled new log segment at offset {id}",
-    ),
-    "external": (),
-}
-VERBS = ("GET", "GET", "POST")
-MOST_LINES = 4
-"""Lines of one template per service and interval: loggers are rate-limited, and so is the volume here."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Complaint:
-    severity: str
-    template: str
-
-
-TIMEOUT = _Complaint("ERROR", "call to {peer} failed: context deadline exceeded after {ms}ms (attempt {n})")
-FAILED = _Complaint("WARN", "upstream {peer} answered 503 for request {id}, giving up after {n} attempts")
-POOL = _Complaint(
-    "ERROR",
-    "could not obtain connection to {peer} from pool: timed out after {ms}ms (active={size}, pending={n})",
-)
-SHED = _Complaint("WARN", "request queue full, rejecting request {id} (queue={n})")
-DATABASE_SLOW = _Complaint("WARN", "duration: {ms}.{n} ms  statement: SELECT * FROM orders WHERE id = $1")
-LOCK = _Complaint("ERROR", 'canceling statement due to lock timeout: relation "orders" waited {ms} ms')
-OOM_COMMAND = _Complaint("ERROR", "OOM command not allowed when used memory > 'maxmemory'. key=sess:{id}")
-INTERNAL = _Complaint("ERROR", "unhandled exception while processing request {id}: IllegalStateException")
-GC = _Complaint("WARN", "GC overhead: paused {ms}ms, heap {pct}% after collection")
-CPU = _Complaint("WARN", "request {id} spent {ms}ms on the event loop")
-FULL_MEMORY = _Complaint("WARN", "OOM command not allowed when used memory > 'maxmemory' (used {pct}%)")
 
 
 class Logger:
@@ -85,9 +62,13 @@ class Logger:
                 continue
             rate = chunk.service["rate"][:, s]
             busy = np.minimum(0.02 * rate, 0.12) if service.kind == "service" else np.full(len(rate), 0.01)
-            for template in templates:
-                expected = busy * chunk.interval_s / len(templates)
-                self._say(chunk, s, self.rng.poisson(expected), "INFO", template, "p50_s")
+            said = [(template, busy / len(templates)) for template in templates]
+            if service.kind == "service":
+                awake = (rate > 0.0) * 1.0
+                said += [(template, awake * CARELESS_PER_S / len(CARELESS)) for template in CARELESS]
+                said += [(template, awake * HOSTILE_PER_S / len(HOSTILE)) for template in HOSTILE]
+            for template, per_s in said:
+                self._say(chunk, s, self.rng.poisson(per_s * chunk.interval_s), "INFO", template, "p50_s")
 
     def _trouble_on_edges(self, chunk: Chunk) -> None:
         for row, e in enumerate(self.wiring.edges):
@@ -118,6 +99,8 @@ class Logger:
             if service.kind == "database":
                 self._complain(chunk, s, rate * (chunk.service["p95_s"][:, s] > 0.25), DATABASE_SLOW)
                 self._complain(chunk, s, rate * (chunk.service["lock_wait_s"][:, s] > 0.05), LOCK)
+                full = chunk.service["connections"][:, s] * chunk.service["connection_error"][:, s]
+                self._complain(chunk, s, full, TOO_MANY)
             elif service.kind == "cache":
                 failing = chunk.service["error_rate"][:, s] - service.error
                 self._complain(chunk, s, rate * failing, FULL_MEMORY)
@@ -133,7 +116,7 @@ class Logger:
                 self._complain(chunk, s, 2.0 * (instance["throttled"].max(1) > 0.35), CPU)
 
     def _complain(
-        self, chunk: Chunk, s: int, expected: NDArray[Any], what: _Complaint, **words: object
+        self, chunk: Chunk, s: int, expected: NDArray[Any], what: Complaint, **words: object
     ) -> None:
         if float(expected.max()) < 1e-6:
             return
@@ -167,7 +150,11 @@ class Logger:
         render = template.format
         service = self.system.services[s].name
         bodies = [
-            render(id=f"{i:x}", ms=max(1, round(d)), n=k, pct=k + 30, verb=VERBS[v], service=service, **words)
+            render(
+                id=f"{i:x}", ms=max(1, round(d)), n=k, pct=k + 30, verb=VERBS[v], service=service,
+                email=f"user{i % 4999}@example.org", ip=f"203.0.113.{i % 250}",
+                token=f"{i * k:016x}", **words,
+            )
             for i, d, k, v in zip(
                 ids[alive].tolist(), duration[alive].tolist(), small[alive].tolist(), verb[alive].tolist(),
                 strict=True,

@@ -158,7 +158,7 @@ def _serve(
     inst[i].io_util = min(1.0, rate * io + xs[s].bg_io)
     io_s = io / (1.0 - min(inst[i].io_util, FULL))
     own = cpu_s + io_s + svc[s].lock_wait_s + svc[s].wait_s + xs[s].wait_s + xi[i].wait_s
-    spread = (19.0 ** (1.0 / svc[s].tail) - 1.0) * 0.9 * own
+    spread = (19.0 ** (1.0 / svc[s].tail) - 1.0) * 0.9 * own * inst[i].stall
     inst[i].hold_s = min(0.4 * inst[i].hold_s + 0.6 * (own + down_s), svc[s].deadline_s)
     threads = svc[s].threads * xs[s].threads
     able = min(0.98 * spare / demand, threads / max(inst[i].hold_s, 1e-5))

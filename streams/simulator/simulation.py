@@ -13,16 +13,28 @@ from numpy.typing import NDArray
 
 from streams.simulator.alerts import AlertRules
 from streams.simulator.changes import Change
+from streams.simulator.chunk import Chunk, snapshot_buffers
 from streams.simulator.graph import System
 from streams.simulator.instances import Roster
+from streams.simulator.instruments import Instruments
 from streams.simulator.load import Entry, Load, Surge
 from streams.simulator.logs import Logger
 from streams.simulator.queueing import run_step
 from streams.simulator.state import State, Strain, Wiring, build
 from streams.simulator.strain import Press
-from streams.simulator.telemetry import Chunk, Sensor, snapshot_buffers
+from streams.simulator.telemetry import EdgeSensor, Sensor
 from streams.simulator.truth import Fault, Shadow
-from streams.simulator.writer import EDGES, LOGS, METRICS, Names, SortedTable, write_lines, write_object
+from streams.simulator.weather import Weather
+from streams.simulator.writer import (
+    ARRIVALS,
+    EDGES,
+    LOGS,
+    METRICS,
+    Names,
+    SortedTable,
+    write_lines,
+    write_object,
+)
 
 CHUNK_STEPS = 240
 ROLLOUT_GAP_S = 20.0
@@ -73,8 +85,8 @@ class Run:
 
     def __init__(self, plan: Plan, seed: int) -> None:
         self.plan = plan
-        streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)]
-        load_rng, name_rng, metric_rng, edge_rng, log_rng, alert_rng = streams
+        streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)]
+        load_rng, name_rng, metric_rng, edge_rng, log_rng, alert_rng, weather_rng = streams
         self.state: State
         self.strain: Strain
         self.wiring: Wiring
@@ -83,8 +95,10 @@ class Run:
         self.names = Names()
         self.roster = Roster(plan.system, self.state, self.names, name_rng)
         self.load = Load(plan.system, plan.entries, load_rng, list(plan.surges))
-        self.sensor = Sensor(plan.system, self.wiring, self.names, metric_rng, plan.interval_s)
-        self.edge_sensor = Sensor(plan.system, self.wiring, self.names, edge_rng, plan.interval_s)
+        self.weather = Weather(self.state.instance["machine"].copy(), plan.interval_s, weather_rng)
+        self.sensor = Sensor(plan.system, self.names, Instruments(metric_rng, plan.interval_s))
+        blur = Instruments(edge_rng, plan.interval_s)
+        self.edge_sensor = EdgeSensor(plan.system, self.wiring, self.names, blur)
         self.logger = Logger(plan.system, self.wiring, self.names, log_rng)
         self.alerts = AlertRules(plan.system, alert_rng)
         self.shadows: list[Shadow] = []
@@ -103,6 +117,7 @@ class Run:
         self._settle()
         tables = {
             "metrics": SortedTable(out / "metrics.parquet", METRICS, self.names),
+            "arrivals": SortedTable(out / "arrivals.parquet", ARRIVALS, self.names),
             "edges": SortedTable(out / "edges.parquet", EDGES, self.names),
             "logs": SortedTable(out / "logs.parquet", LOGS, self.names),
         }
@@ -110,7 +125,9 @@ class Run:
         for first in range(0, total, CHUNK_STEPS):
             chunk = self._chunk(plan.start_s + first * plan.interval_s, min(CHUNK_STEPS, total - first))
             horizon = round((chunk.end_s[-1] - plan.interval_s) * 1000)
-            tables["metrics"].write(self.sensor.samples(chunk), horizon)
+            samples, arrivals = self.sensor.samples(chunk)
+            tables["metrics"].write(samples, horizon)
+            tables["arrivals"].write(arrivals, horizon)
             tables["edges"].write(self.edge_sensor.calls(chunk), horizon)
             tables["logs"].write(self.logger.lines(chunk), horizon)
             self.alerts.watch(chunk)
@@ -152,6 +169,7 @@ class Run:
                 "licence": "Apache-2.0",
                 "notes": [
                     "Simulated: a queueing network, not a measurement.",
+                    "arrivals.parquet says which samples arrived late, and when; the others came at once.",
                     "Rows of edges.parquet whose server columns are all NaN come from client metrics alone: "
                     "the callee emits no spans.",
                     *plan.notes,
@@ -174,7 +192,10 @@ class Run:
         buffers = snapshot_buffers(self.state, steps)
         names = np.zeros((steps, len(self.state.instance)), np.int32)
         rates = self._rates(start_s, steps)
+        stalls = self.weather.draw(steps)
         for step in range(steps):
+            for state in (self.state, *(s.state for s in self.shadows)):
+                state.instance["stall"] = stalls[step]
             self._step(start_s + step * self.plan.interval_s, rates[step], record=True)
             for name, buffer in buffers.items():
                 buffer[step] = getattr(self.state, name)

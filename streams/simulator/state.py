@@ -34,7 +34,7 @@ SERVICE = _dtype(
 )
 INSTANCE = _dtype(
     "service machine restarts generation version",
-    "weight up age_s down_s leak backlog hold_s gc "
+    "weight up age_s down_s leak backlog hold_s gc stall "
     "rate able done cpu throttled p50_s p95_s error_rate memory inflight io_util own_s",
 )
 EDGE = _dtype(
@@ -153,7 +153,7 @@ def build(system: System) -> tuple[State, Strain, Wiring]:
         instance["service"][first : first + count] = i
         instance["hold_s"][first : first + count] = service[i]["cpu_s"] + service[i]["wait_s"]
     instance["machine"] = np.arange(slots) % max(system.machines, 1)
-    instance["weight"] = instance["up"] = 1.0
+    instance["weight"] = instance["up"] = instance["stall"] = 1.0
     instance["age_s"] = 86_400.0
 
     ranked = sorted(range(len(system.edges)), key=lambda e: position[system.edges[e].caller])

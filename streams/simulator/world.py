@@ -38,6 +38,7 @@ class _Builder:
         self.rng = rng
         self.types = [f"t{i}" for i in range(int(rng.integers(2, 6)))]
         self.user_types = list(self.types)
+        self.prometheus = float(rng.choice([0.0, 0.2, 1.0]))
         stores = max(1, round(count * rng.uniform(0.12, 0.22)))
         caches = max(1, round(count * rng.uniform(0.04, 0.1)))
         brokers = 1 if count < 60 else int(rng.integers(1, 3))
@@ -89,6 +90,7 @@ class _Builder:
             version=f"{rng.integers(1, 6)}.{rng.integers(0, 40)}.{rng.integers(0, 9)}",
             monitored=bool(layer == 0 or rng.random() > 0.05),
             traced=bool(layer == 0 or rng.random() > 0.12),
+            dialect="prometheus" if rng.random() < self.prometheus else "otel",
             logs=bool(rng.random() > 0.1),
             declared=bool(layer == 0 or rng.random() > 0.06),
             deploys_per_day=float(np.clip(np.exp(rng.normal(math.log(0.35), 1.3)), 0.03, 20.0)),

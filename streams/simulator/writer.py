@@ -22,6 +22,7 @@ def _schema(**columns: Any) -> pa.Schema:
 TEXT, TIME, NUMBER = pa.string(), pa.int64(), pa.float64()
 METRICS = _schema(ts_ms=TIME, service=TEXT, instance=TEXT, metric=TEXT, unit=TEXT, kind=TEXT, value=NUMBER)
 EDGES = _schema(ts_ms=TIME, caller=TEXT, callee=TEXT, **dict.fromkeys(EDGE_VALUES, NUMBER))
+ARRIVALS = _schema(ts_ms=TIME, service=TEXT, instance=TEXT, metric=TEXT, arrived_ms=TIME)
 LOGS = _schema(ts_ms=TIME, service=TEXT, instance=TEXT, severity=TEXT, body=TEXT)
 
 

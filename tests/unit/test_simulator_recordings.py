@@ -178,3 +178,39 @@ def test_decoys_and_innocent_deploys_surround_the_faults():
         c for f in plan.faults for c in plan.changes if abs(c.ts_s - f.start_s) < 180 and c.id not in guilty
     ]
     assert len(near) >= 3
+
+
+def test_logs_hold_what_must_be_redacted_and_what_must_not_be_obeyed(scenario):
+    bodies = "\n".join(pq.read_table(scenario("cascade") / "logs.parquet")["body"].to_pylist())
+    assert "@example.org" in bodies
+    assert "Bearer " in bodies
+
+
+def test_late_samples_are_named_with_their_arrival(tmp_path):
+    path = run_scenario("healthy", tmp_path / "h", replace(SHORT, hours=1.5))
+    arrivals = pq.read_table(path / "arrivals.parquet")
+    delay = arrivals["arrived_ms"].to_numpy() - arrivals["ts_ms"].to_numpy()
+    assert len(delay) > 10
+    assert delay.min() >= 15_000
+
+
+def test_prometheus_counters_grow_and_start_anew_with_a_pod(tmp_path):
+    plan = campaign_plan(5, CampaignOptions(seed=6, hours=0.5, services=12))
+    system = replace(
+        plan.system, services=tuple(replace(s, dialect="prometheus") for s in plan.system.services)
+    )
+    victim = next(s for s in system.services if s.kind == "service" and s.monitored)
+    deploy = next(
+        replace(c, service=victim.name, ts_s=plan.start_s + 900.0) for c in plan.changes if c.kind == "deploy"
+    )
+    path = simulate(replace(plan, system=system, changes=(deploy,)), tmp_path / "p", 1)
+    chosen = [("metric", "==", "http_requests_total"), ("service", "==", victim.name)]
+    table = pq.read_table(path / "metrics.parquet", filters=chosen).to_pydict()
+    pods = {}
+    for pod, value in zip(table["instance"], table["value"], strict=True):
+        pods.setdefault(pod, []).append(value)
+    assert len(pods) == 2 * victim.instances
+    assert set(table["kind"]) == {"counter"}
+    assert all(np.all(np.diff(values) >= 0) for values in pods.values())
+    names = set(pq.read_table(path / "metrics.parquet", columns=["metric"])["metric"].to_pylist())
+    assert "http.server.request.count" not in names

@@ -49,8 +49,8 @@ def all_of_the_above(options: Options) -> Plan:
         stage.press("service", "mysql", "io", start_s=0.0, factor=4.0),
     )
     presses = [
-        stage.press("load", BROWSE, "", factor=2.1, ramp_s=300.0),
-        stage.press("load", SEARCH, "", factor=2.1, ramp_s=300.0),
+        stage.press("load", BROWSE, "", factor=2.3, ramp_s=300.0),
+        stage.press("load", SEARCH, "", factor=2.3, ramp_s=300.0),
     ]
     fault = stage.fault(
         "all-of-the-above",
