@@ -62,7 +62,8 @@ def expected():
     return said([])
 
 
-cuts = st.lists(st.integers(1, 1622), max_size=12, unique=True)
+# Most cuts fall where records are late: elsewhere nothing can go wrong.
+cuts = st.lists(st.integers(1490, 1530) | st.integers(1, 1622), max_size=12, unique=True)
 
 
 @settings(max_examples=12, deadline=None)
