@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from detectors.telemetry import Catalog, LogBatch, SampleBatch, Series
 from streams.wire.state import DecoderState
 
 Item = Change | Edge | Alert
+Cache = TypeVar("Cache")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,17 @@ class TelemetryBuilder:
         self.default_domain = default_domain
         self._catalog = catalog
         self._domains: dict[str, _Columns] = {}
+        self._caches: dict[type[Any], Any] = {}
+
+    def cache(self, kind: type[Cache]) -> Cache:
+        """The one `kind()` of this builder: what a decoder knows of the catalogs' numbers.
+
+        Not part of the state; a restart begins without it, and nothing that is published depends on it.
+        """
+        found: Cache | None = self._caches.get(kind)
+        if found is None:
+            found = self._caches[kind] = kind()
+        return found
 
     def sample(self, domain: str, series: Series, ts_ms: int, value: float) -> int:
         """Add one sample; returns 1, or 0 for NaN and infinities, which mean that there is none."""

@@ -104,7 +104,7 @@ def metrics_from_protobuf(value: bytes) -> Iterator[tuple[dict[str, str], list[M
     except ProtobufError as error:
         raise DecodeError(f"not OTLP metrics in protobuf: {error}", field="MetricsData") from None
     for resource in data.resource_metrics:
-        metrics = [_metric(metric) for scope in resource.scope_metrics for metric in scope.metrics]
+        metrics = [metric_of(metric) for scope in resource.scope_metrics for metric in scope.metrics]
         yield attributes_of(resource.resource.attributes), [metric for metric in metrics if metric]
 
 
@@ -155,7 +155,8 @@ def compact(document: Any) -> str:
         raise DecodeError(f"value cannot be spelled: {error}") from None
 
 
-def _metric(metric: Any) -> Metric | None:
+def metric_of(metric: Any) -> Metric | None:
+    """One metric message as plain values; None if it holds no data."""
     which = metric.WhichOneof("data")
     if which is None:
         return None

@@ -21,6 +21,7 @@ from streams.wire.decoders.otlp import (
     SummaryPoint,
     metrics_from_protobuf,
 )
+from streams.wire.decoders.otlp_fast import MetricsScanner
 from streams.wire.decoders.otlp_json import metrics_from_json
 from streams.wire.decoders.reading import parse
 from streams.wire.decoders.resource import Resource, canonical_labels, identify
@@ -39,6 +40,26 @@ def decode(record: RawRecord, into: TelemetryBuilder) -> int:
         raise DecodeError("empty record")
     if record.value[:1] == b"{":  # 0x7b opens no OTLP message
         return decode_document(parse(record.value), record, into)
+    edges = EdgeCollector(into)
+
+    def on_metric(metric: Metric, resource: Resource) -> int:
+        if edges.take(metric, resource, record.timestamp_ms):
+            return 0
+        return take_metric(metric, resource, record.timestamp_ms, into)
+
+    def on_resource(resource: Resource, newest_ns: int) -> None:
+        note_version(resource, newest_ns // 1_000_000, into)
+
+    taken = into.cache(MetricsScanner).decode(record, into, on_metric, on_resource)
+    if taken is None:
+        return decode_walking(record, into)
+    return taken + edges.flush()
+
+
+def decode_walking(record: RawRecord, into: TelemetryBuilder) -> int:
+    """Decode protobuf by the library alone: slower, and the measure of what `decode` must say."""
+    if not record.value:
+        raise DecodeError("empty record")
     return _take(metrics_from_protobuf(record.value), record, into)
 
 
