@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from correlator.evidence_window import Episode
 from correlator.service_evidence import FLOOR, OWN_VOICE, ServiceEvidence, Weight
+from correlator.significance import effect
 from correlator.topology import Topology
 from detectors.anomaly import Family
 
@@ -17,6 +18,7 @@ AMPLIFIES = Weight("amplifies", 0.5, 0.5, True)
 """A service that asks more of a callee than it is asked itself: retries, a cold cache, a new setting."""
 ALONE_WORTH = 0.45
 """What a single dissenting caller's view of a much called service is worth."""
+SERVED = frozenset({Family.LATENCY, Family.OWN_TIME})
 DEMAND = frozenset({Family.LOAD, Family.IO})
 AMPLIFIED = frozenset({Family.LOAD})
 """More bytes may be the callee's own doing; more requests are not."""
@@ -29,12 +31,23 @@ def time_between(evidence: Mapping[str, ServiceEvidence], from_ms: int, to_ms: i
     telemetry), it is the first.
     """
     for mine in evidence.values():
-        if mine.value("lat") > FLOOR:
+        if _is_slow(mine, from_ms, to_ms):
             continue
         for episode in list(mine.episodes.values()):
             signal = episode.anomaly.signal
             if signal.peer == mine.service and signal.family is Family.CLIENT_LATENCY:
-                mine.add(BETWEEN, episode.score_between(from_ms, to_ms), episode)
+                mine.add(BETWEEN, episode.score_between(from_ms, to_ms) * effect(episode), episode)
+
+
+def _is_slow(mine: ServiceEvidence, from_ms: int, to_ms: int) -> bool:
+    """Whether the service takes longer by its own account, or by that of its spans."""
+    return any(
+        episode.anomaly.signal.family in SERVED
+        and episode.anomaly.direction == "up"
+        and episode.anomaly.signal.peer in (None, mine.service)
+        and episode.score_between(from_ms, to_ms) * effect(episode) > FLOOR
+        for episode in mine.episodes.values()
+    )
 
 
 def agreement(evidence: dict[str, ServiceEvidence], topology: Topology, at_ms: int) -> None:

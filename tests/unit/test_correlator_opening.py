@@ -68,7 +68,7 @@ def test_a_busy_processor_opens_nothing_while_its_users_do_not_wait():
 
 
 def test_a_busy_processor_opens_where_nobody_measures_its_users():
-    assert len(opened([edge("web", "cart"), *busy("{cpu}", 0.6, 0.05)])) == 1
+    assert len(opened([edge("web", "cart"), *busy("%", 45.0, 5.0)])) == 1
 
 
 def test_an_exhausted_processor_opens_before_its_users_wait():
@@ -80,3 +80,28 @@ def test_a_busy_processor_opens_once_its_callers_wait():
     waits = episode("web", Family.LATENCY, T0 + 10 * MINUTE, observed=0.4, expected=0.1, score=4.0)
     items = [edge("web", "cart"), *measured_but_calm(), *busy("{cpu}", 0.6, 0.05), *waits]
     assert len(opened(items)) == 1
+
+
+def test_a_sixth_more_latency_wakes_nobody_however_steady_the_series_was():
+    slow = episode(
+        "web", Family.CLIENT_LATENCY, T0 + 10 * MINUTE, observed=0.021, expected=0.018, peer="cart"
+    )
+    assert opened([edge("web", "cart"), *slow]) == {}
+
+
+def test_thrice_the_latency_towards_a_callee_opens():
+    slow = episode(
+        "web", Family.CLIENT_LATENCY, T0 + 10 * MINUTE, observed=0.054, expected=0.018, peer="cart"
+    )
+    assert len(opened([edge("web", "cart"), *slow])) == 1
+
+
+def test_waiting_for_a_callee_that_is_not_slow_itself_points_at_the_way_to_it():
+    waits = list(
+        episode("web", Family.CLIENT_LATENCY, T0 + 10 * MINUTE, observed=0.5, expected=0.1, peer="cart")
+    )
+    serves = episode("cart", Family.LATENCY, T0 + 10 * MINUTE, observed=0.45, expected=0.05)
+    (alone,) = opened([edge("web", "cart"), *waits]).values()
+    (both,) = opened([edge("web", "cart"), *waits, *serves]).values()
+    assert "between" in alone.title
+    assert "between" not in both.title
