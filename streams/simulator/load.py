@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from streams.simulator.graph import System
 
 DAY_S = 86_400
+CROWD_LASTS_S = 40.0
+"""How long a crowd of sessions is felt."""
 MONDAY_S = 4 * DAY_S
 """1970-01-01 was a Thursday: so many seconds to the first Monday, 00:00 UTC."""
 
@@ -57,10 +59,22 @@ class Load:
     entries: tuple[Entry, ...]
     rng: np.random.Generator
     surges: list[Surge] = field(default_factory=list)
+    together: float = 0.045
+    """Standard deviation of what all entries share from moment to moment: users come in sessions."""
     _drift: NDArray[np.float64] = field(init=False)
+    _shared: float = 0.0
 
     def __post_init__(self) -> None:
         self._drift = self.rng.normal(0.0, 1.0, len(self.entries))
+
+    def _crowd(self, steps: int, dt_s: float) -> NDArray[np.float64]:
+        keep = float(np.exp(-dt_s / CROWD_LASTS_S))
+        white = self.rng.normal(0.0, np.sqrt(1.0 - keep**2), steps)
+        out = np.empty(steps)
+        for step in range(steps):
+            self._shared = keep * self._shared + white[step]
+            out[step] = self._shared
+        return out
 
     def draw(self, start_s: float, steps: int, dt_s: float) -> NDArray[np.float64]:
         """Rates as [step, entry], requests per second. Steps follow each other over calls."""
@@ -71,6 +85,7 @@ class Load:
         rates = np.empty((steps, len(self.entries)))
         shocks = self.rng.normal(0.0, np.sqrt(1.0 - keep**2), (steps, len(self.entries)))
         bursts = self.rng.normal(0.0, 1.0, (steps, len(self.entries)))
+        shared = self.together * self._crowd(steps, dt_s)
         for step in range(steps):
             self._drift = keep * self._drift + shocks[step]
             rates[step] = self._drift
@@ -79,7 +94,7 @@ class Load:
             shape = 0.5 + 0.5 * (0.85 * np.cos(phase) + 0.15 * np.cos(2.0 * phase))
             base = entry.night + (1.0 - entry.night) * np.clip(shape, 0.0, 1.0)
             base = np.where(weekend, base * entry.weekend, base)
-            noise = entry.wander * rates[:, column] + entry.burst * bursts[:, column]
+            noise = entry.wander * rates[:, column] + entry.burst * bursts[:, column] + shared
             rate = entry.peak_rps * base * np.exp(noise)
             for surge in self.surges:
                 if surge.request_type == entry.request_type:
