@@ -60,7 +60,9 @@ def fresh_settings(broker: Broker, tmp_path: Path) -> Callable[[], Settings]:
                     "topic_prefix": own + ".",
                     "group_prefix": own,
                     "session_timeout_s": 2.0,
-                    "replication_factor": getattr(broker, "nodes", 1),
+                    "replication_factor": getattr(
+                        broker, "nodes", settings_module.load().kafka.replication_factor
+                    ),
                 },
                 "detect": {"idle_s": 1.0, "snapshot_interval_s": 1.0},
                 "serve": {"port": 0},
