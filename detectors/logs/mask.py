@@ -6,6 +6,7 @@ their words far more often than themselves.
 
 from __future__ import annotations
 
+import json
 import re
 
 ANY = "<*>"
@@ -16,10 +17,13 @@ MAX_WORDS = 100_000
 """Remembered words, about 20 MB; beyond it the memory is emptied, which costs time and changes nothing."""
 
 _PAYLOAD = re.compile(
-    r"\([^()\[\]{}]*[=,][^()\[\]{}]*\)|\[[^()\[\]{}]*[=,][^()\[\]{}]*\]|\{[^()\[\]{}]*\}|(?<==)\[[^()\[\]{}]*\]"
+    r"\([^()\[\]{}]*[=,][^()\[\]{}]*\)|\[[^()\[\]{}]*[=,][^()\[\]{}]*\]|\{[^()\[\]{}]*\}|(?<=[=:])\s?\[[^()\[\]{}]*\]"
 )
 """An innermost bracket that holds a list or key=value pairs: data, not words."""
-_QUOTED = re.compile(r"\"[^\"]*\"|'[^' ]*'")
+_QUOTED = re.compile(r"((?:^|\] |\bmsg=|\bmessage=|\bevent=))\"([^\"]* [^\"]*)\"|\"[^\"]*\"|'[^' ]*'")
+"""Quoted text is a value, but for a sentence where a message stands: at the head, or after its key."""
+_WORDING = re.compile(r"\b(level)=([A-Za-z]+)")
+_MESSAGE_KEYS = ("msg", "message", "event", "log", "body", "textPayload", "@m", "short_message")
 _KEY_VALUE = re.compile(r"([A-Za-z_][\w.-]*)=[^,;)\]}&]+")
 _WHOLE = re.compile(
     r"""[+-]?(?:
@@ -33,7 +37,9 @@ _WHOLE = re.compile(
 _PATH = re.compile(r"(?:[A-Za-z]+://|(?:[A-Za-z]:)?[/\\])[^\s,;\"'()\[\]]*|(?:[\w.-]+/){2,}[\w.-]*")
 _HOST = re.compile(r"(?:[a-zA-Z0-9-]+\.){2,}[a-z]{2,}(?::\d+)?(?![\w.])|[\w.+-]+@[\w.-]+")
 _MIXED = re.compile(r"(?=(?:[A-Za-z]*\d+[A-Za-z]+){2})[A-Za-z0-9]{6,}")
+_DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+(?:\.\d+)*")
+_NUMERIC = "0123456789.,:/_+-%TZ"
 _EDGE = "()[]{}<>,;:.\"'!?"
 _RUN = re.compile(r"(?:<\*>[-_:./,#@]*){2,}")
 
@@ -46,14 +52,16 @@ def tokens(line: str) -> tuple[str, ...]:
     >>> tokens("Connection from 10.0.0.7:5123 closed after 3.2 ms (id=7f, user=bo)")
     ('Connection', 'from', '<*>', 'closed', 'after', '<*>', 'ms', '<*>')
     """
-    line = line[:MAX_CHARS]
+    line = line[:MAX_CHARS] if not line.startswith("{") else _json_message(line)
     if "[" in line or "{" in line or "(" in line:
         for _ in range(4):
             line, found = _PAYLOAD.subn(ANY, line)
             if not found:
                 break
     if '"' in line or "'" in line:
-        line = _QUOTED.sub(ANY, line)
+        line = _QUOTED.sub(_unquoted, line)
+    if "level=" in line:
+        line = _WORDING.sub(r"\1:\2", line)
     words: list[str] = []
     before = ""
     for raw in line.split(None, MAX_TOKENS)[:MAX_TOKENS]:
@@ -65,6 +73,25 @@ def tokens(line: str) -> tuple[str, ...]:
         words.append(word)
         before = word
     return tuple(words)
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return ANY
+    return found[1].replace("=", ": ") + found[2]
+
+
+def _json_message(line: str) -> str:
+    """Return what a JSON line says and which keys it has; their values are data."""
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return line[:MAX_CHARS]
+    if not isinstance(document, dict):
+        return line[:MAX_CHARS]
+    said = next((document[key] for key in _MESSAGE_KEYS if isinstance(document.get(key), str)), "")
+    keys = " ".join(sorted(str(key) for key in document if key not in _MESSAGE_KEYS))
+    return f"{said} {keys}"[:MAX_CHARS]
 
 
 _words: dict[str, str] = {}
@@ -88,19 +115,23 @@ def masked(raw: str) -> str:
     if raw.isalpha():
         return raw
     core = raw.strip(_EDGE)
-    if not core:
-        return raw
-    if _WHOLE.fullmatch(core) or _PATH.fullmatch(core) or _HOST.fullmatch(core):
+    if not core.strip(_NUMERIC):
+        return ANY if core else raw
+    digits = _DIGIT.search(core) is not None
+    slash = "/" in core or "\\" in core
+    if (
+        (digits and _WHOLE.fullmatch(core))
+        or (slash and _PATH.fullmatch(core))
+        or (("." in core or "@" in core) and _HOST.fullmatch(core))
+    ):
         return ANY
     word = raw
     if "=" in word:
         word = _KEY_VALUE.sub(rf"\1={ANY}", word)
-    if "/" in word or "\\" in word:
+    if slash:
         word = _PATH.sub(ANY, word)
-    if any(c.isdigit() for c in word):
-        word = _MIXED.sub(ANY, word)
-        word = _DIGITS.sub(ANY, word)
-        word = word.replace("-" + ANY, ANY)
+    if digits:
+        word = _DIGITS.sub(ANY, _MIXED.sub(ANY, word)).replace("-" + ANY, ANY)
     if ANY in word:
         word = _RUN.sub(ANY, word)
         if word.strip(_EDGE + "-+*#/") == "":

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from detectors.logs.mask import ANY, tokens
 
-SIMILARITY = 0.8
-"""Share of equal words that makes two lines one template; masking has already removed what varies."""
+SIMILARITY = 0.75
+"""Share of equal plain words that makes two lines one template; masked words are equal too easily."""
 MAX_TEMPLATES = 4096
 """Templates kept; beyond it lines fall into the nearest existing one, or into `OVERFLOW`."""
 MAX_LINES = 20_000
@@ -72,12 +72,13 @@ class Miner:
             for mine, its in zip(words, template, strict=True):
                 if mine == its:
                     same += 1
-                    fit += its != ANY
+                    fit += ANY not in its
                 elif its == ANY:
                     same += 1
             if (same, fit) > (best_same, best_fit):
                 best, best_same, best_fit = number, same, fit
-        if best >= 0 and best_same >= SIMILARITY * len(words):
+        plain = sum(ANY not in word for word in words)
+        if best >= 0 and (best_same == len(words) or len(words) - best_same <= (1.0 - SIMILARITY) * plain):
             if best_same < len(words):
                 pairs = zip(words, self.templates[best], strict=True)
                 self.templates[best] = tuple(mine if mine == its else ANY for mine, its in pairs)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
-from river import anomaly, stats, time_series
+from river import anomaly, compose, preprocessing, stats, time_series
 
 from detectors.online.adapter import RiverAdapter
 from detectors.online.protocol import OnlineDetector
@@ -63,8 +63,8 @@ def _river() -> dict[str, tuple[Callable[[], object], str]]:
             "error of a Holt forecast; n_std=30, since 3 saturates",
         ),
         "river-half-space-trees": (
-            lambda: anomaly.HalfSpaceTrees(seed=42),
-            "mass of half-space trees; expects values between 0 and 1",
+            lambda: preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=42),
+            "mass of half-space trees over values scaled to the range so far",
         ),
     }
 
@@ -77,6 +77,8 @@ def available() -> dict[str, Listed]:
         found[name] = Listed(name, "headwater", summary, shown, lambda tuning=tuning: Suite(tuning=tuning))  # type: ignore[misc]
     for name, (build, summary) in _river().items():
         model = build()
+        if isinstance(model, compose.Pipeline):
+            model = list(model.steps.values())[-1]
         found[name] = Listed(
             name,
             "river",
