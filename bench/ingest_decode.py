@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import cramjam
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
 from detectors.telemetry import Catalog
-from streams.wire.decoders import Decoders, otlp, otlp_metrics
+from streams.wire.decoders import Decoders, otlp, otlp_metrics, remote_write
+from streams.wire.decoders.remote_write_pb import WriteRequest
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
 
@@ -59,6 +61,27 @@ def request(step: int) -> bytes:
                     pair = point.attributes.add(key=key)
                     pair.value.string_value = text
     return bytes(data.SerializeToString())
+
+
+def write_request(step: int) -> bytes:
+    """One remote-write request: 500 series of 8 labels, one sample each."""
+    request = WriteRequest()
+    for number in range(500):
+        series = request.timeseries.add()
+        labels = {
+            "__name__": f"http_server_metric_{number % 25}_total",
+            "cluster": "production",
+            "instance": f"10.0.{number % 20}.7:9090",
+            "job": f"shop/service-{number % 10}",
+            "method": "GET",
+            "pod": f"service-{number % 10}-579f59597d-{number % 20:05d}",
+            "route": f"/api/v1/items/{number % 5}",
+            "status": "200",
+        }
+        for name, text in labels.items():
+            series.labels.add(name=name, value=text)
+        series.samples.add(timestamp=T0_NS // 1_000_000 + step * 15_000, value=float(step + number))
+    return bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
 
 
 def builder() -> TelemetryBuilder:
@@ -108,7 +131,13 @@ def measure() -> dict[str, Any]:
         "walk_to_series": points_per_second(otlp_metrics.decode_walking, records),
         "headwater": points_per_second(decoders.decode, records),
     }
+    pushed = [RawRecord("prometheus", 0, step, None, write_request(step)) for step in range(20)]
+    remote = {
+        "walk_to_series": points_per_second(remote_write.decode_walking, pushed),
+        "headwater": points_per_second(Decoders({"prometheus": "prometheus_remote_write"}).decode, pushed),
+    }
     return {
+        "remote_write_samples_per_s": {name: round(value) for name, value in remote.items()},
         "otlp_protobuf_points_per_s": {name: round(value) for name, value in figures.items()},
         "times_the_plain_walk": round(figures["headwater"] / figures["plain_walk"], 2),
         "bytes_per_point": round(len(records[0].value or b"") / (RESOURCES * METRICS * POINTS), 1),
@@ -120,6 +149,8 @@ if __name__ == "__main__":
     if "--json" in sys.argv:
         print(json.dumps(found))
     else:
-        for name, value in found["otlp_protobuf_points_per_s"].items():
-            print(f"{name:<16}{value:>12,} points/s")
+        for what in ("otlp_protobuf_points_per_s", "remote_write_samples_per_s"):
+            print(what)
+            for name, value in found[what].items():
+                print(f"  {name:<16}{value:>12,}")
         print(f"headwater is {found['times_the_plain_walk']} × the plain walk")

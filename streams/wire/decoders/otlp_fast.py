@@ -142,20 +142,7 @@ class MetricsScanner:
         self._series[point] = packed
 
     def _hand_over(self, points: int, fallback_ms: int, into: TelemetryBuilder) -> int:
-        packed, value = self._series[:points], self._value[:points]
         ts_ms = self._time_ns[:points] // 1_000_000
         if fallback_ms and not ts_ms.all():
             ts_ms = np.where(ts_ms == 0, fallback_ms, ts_ms)
-        finite = np.isfinite(value)
-        if not finite.all():
-            packed, ts_ms, value = packed[finite], ts_ms[finite], value[finite]
-        index = packed >> 32
-        taken = 0
-        if len(index) and (index == index[0]).all():
-            domain = self._table.domains[int(index[0])]
-            return into.samples(domain, ts_ms, (packed & 0xFFFFFFFF).astype(np.int32), value)
-        for each in np.unique(index).tolist():
-            mine = index == each
-            numbers = (packed[mine] & 0xFFFFFFFF).astype(np.int32)
-            taken += into.samples(self._table.domains[each], ts_ms[mine], numbers, value[mine])
-        return taken
+        return self._table.hand_over(self._series[:points], ts_ms, self._value[:points], into)

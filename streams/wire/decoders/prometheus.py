@@ -1,4 +1,4 @@
-"""Prometheus samples: remote write 1.0 (snappy, protobuf) and prometheus-kafka-adapter's JSON.
+"""Prometheus samples, from remote write and from prometheus-kafka-adapter's JSON.
 
 Neither says what type a metric is: `_total`, `_count`, `_sum` and `_bucket` are counters by convention,
 all else is a gauge. Buckets that come with their `+Inf` in one record become a histogram (and service
@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf, isnan
 from typing import Any, NamedTuple
-
-from google.protobuf.message import DecodeError as ProtobufError
 
 from detectors.telemetry import Kind, Series
 from streams.errors import DecodeError
@@ -34,8 +32,6 @@ DOMAIN_LABELS = (
 )
 SERVICE_LABELS = ("service_name", "app_kubernetes_io_name", "app", "job", "service")
 INSTANCE_LABELS = ("service_instance_id", "k8s_pod_name", "pod", "instance")
-MAX_UNPACKED = 128 * 1024 * 1024
-"""Larger requests are refused before they are unpacked: snappy can claim any size in five bytes."""
 
 
 class Sample(NamedTuple):
@@ -46,36 +42,13 @@ class Sample(NamedTuple):
     value: float
 
 
-def decode_remote_write(record: RawRecord, into: TelemetryBuilder) -> int:
-    """Decode a snappy block of a `prometheus.WriteRequest`; returns the samples taken."""
-    if not record.value:
-        raise DecodeError("empty record")
-    from streams.wire.decoders.remote_write_pb import WriteRequest
-
-    request = WriteRequest()
-    try:
-        request.ParseFromString(unpack(record.value))
-    except ProtobufError as error:
-        raise DecodeError(f"not a remote-write 1.0 request: {error}", field="WriteRequest") from None
-    if not request.timeseries:
-        # Remote write 2.0 has other field numbers and parses as nothing at all.
-        raise DecodeError("no series in it; is it remote write 2.0?", field="WriteRequest.timeseries")
-    samples = (
-        Sample(labels, sample.timestamp, sample.value)
-        for series in request.timeseries
-        for labels in ({label.name: label.value for label in series.labels},)
-        for sample in series.samples
-    )
-    return _take(samples, into)
-
-
 def decode_adapter_document(document: Any, _record: RawRecord, into: TelemetryBuilder) -> int:
     """Decode one sample of prometheus-kafka-adapter; its time has whole seconds only, its value is text."""
     sample = mapping(document, "")
     labels = mapping(sample.get("labels"), "labels")
     known = {key: text(value, f"labels.{key}") for key, value in labels.items()}
     known.setdefault("__name__", required_text(sample.get("name"), "name"))
-    return _take(
+    return take(
         [Sample(known, time_ms(sample.get("timestamp"), "timestamp"), number(sample.get("value"), "value"))],
         into,
     )
@@ -84,29 +57,6 @@ def decode_adapter_document(document: Any, _record: RawRecord, into: TelemetryBu
 def is_adapter_shape(document: Any) -> bool:
     """Whether a JSON document is a sample of prometheus-kafka-adapter."""
     return isinstance(document, dict) and document.keys() >= {"timestamp", "value", "name", "labels"}
-
-
-def unpack(value: bytes) -> bytes:
-    """Undo snappy's block format.
-
-    Raises
-    ------
-    DecodeError
-        Not snappy, or larger than allowed; or the optional dependency is not installed.
-    """
-    try:
-        from cramjam import snappy
-    except ImportError:
-        raise DecodeError("remote write needs the extra: pip install 'headwater[prometheus]'") from None
-    try:
-        size = snappy.decompress_raw_len(value)
-        if size > MAX_UNPACKED:
-            raise DecodeError(f"unpacks to {size} bytes; at most {MAX_UNPACKED} are read")
-        return bytes(snappy.decompress_raw(value))
-    except DecodeError:
-        raise
-    except Exception as error:  # cramjam's error types are private to its build
-        raise DecodeError(f"not a snappy block: {str(error)[:200]}") from None
 
 
 def identify(labels: dict[str, str], default_domain: str) -> tuple[Resource, dict[str, str]]:
@@ -126,7 +76,8 @@ def identify(labels: dict[str, str], default_domain: str) -> tuple[Resource, dic
     return Resource(domain, qualified, instance, version, namespace, service is not None), rest
 
 
-def _take(samples: Iterable[Sample], into: TelemetryBuilder) -> int:
+def take(samples: Iterable[Sample], into: TelemetryBuilder) -> int:
+    """Take samples of any series; returns how many samples they became."""
     taken = 0
     edges = EdgeCollector(into)
     buckets: dict[tuple[str, str, int], list[Sample]] = {}
@@ -140,24 +91,13 @@ def _take(samples: Iterable[Sample], into: TelemetryBuilder) -> int:
             base = {key: value for key, value in sample.labels.items() if key not in ("le", "__name__")}
             key = (name.removesuffix("_bucket"), canonical_labels(base), sample.ts_ms)
             buckets.setdefault(key, []).append(sample)
-            continue
-        resource, rest = identify(sample.labels, into.default_domain)
-        if name.startswith(GRAPH_PREFIX):
+        elif name.startswith(GRAPH_PREFIX):
+            resource, _ = identify(sample.labels, into.default_domain)
             point = NumberPoint(sample.labels, sample.ts_ms * 1_000_000, 0, sample.value)
             edges.take(Metric(name, None, "sum", CUMULATIVE, True, [point]), resource, sample.ts_ms)
-            continue
-        kind = Kind.COUNTER if name.endswith(COUNTER_SUFFIXES) else Kind.GAUGE
-        series = Series(
-            resource.service,
-            name,
-            resource.instance,
-            None,
-            None,
-            kind,
-            resource.version,
-            canonical_labels(rest),
-        )
-        taken += into.sample(resource.domain, series, sample.ts_ms, sample.value)
+        else:
+            domain, series = series_of(sample.labels, into.default_domain)
+            taken += into.sample(domain, series, sample.ts_ms, sample.value)
     for (name, _, ts_ms), found in buckets.items():
         metric = _histogram(name, ts_ms, found)
         if metric is None:
@@ -169,6 +109,29 @@ def _take(samples: Iterable[Sample], into: TelemetryBuilder) -> int:
             metric.points[0].attributes.update(rest)
             taken += take_metric(metric, resource, ts_ms, into)
     return taken + edges.flush()
+
+
+def series_of(labels: dict[str, str], default_domain: str) -> tuple[str, Series]:
+    """Domain and identity of a series that stands for itself."""
+    resource, rest = identify(labels, default_domain)
+    name = labels["__name__"]
+    kind = Kind.COUNTER if name.endswith(COUNTER_SUFFIXES) else Kind.GAUGE
+    return resource.domain, Series(
+        resource.service,
+        name,
+        resource.instance,
+        None,
+        None,
+        kind,
+        resource.version,
+        canonical_labels(rest),
+    )
+
+
+def stands_for_itself(labels: dict[str, str]) -> bool:
+    """Whether a series is neither part of a histogram nor of a service graph."""
+    name = labels.get("__name__", "")
+    return not (name.startswith(GRAPH_PREFIX) or (name.endswith("_bucket") and "le" in labels))
 
 
 def _histogram(name: str, ts_ms: int, found: list[Sample]) -> Metric | None:

@@ -23,7 +23,7 @@ _MESSAGES: dict[str, tuple[tuple[str, int, int, int, str], ...]] = {
 }
 
 
-def _declare() -> Any:
+def _declare() -> tuple[Any, Any]:
     file = descriptor_pb2.FileDescriptorProto(
         name="headwater/prometheus.proto", package="headwater.prometheus", syntax="proto3"
     )
@@ -40,7 +40,11 @@ def _declare() -> Any:
     # A pool of our own: a process that has Prometheus' real descriptors loaded must not collide with these.
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("headwater.prometheus.WriteRequest"))
+    request, series = (
+        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"headwater.prometheus.{name}"))
+        for name in ("WriteRequest", "TimeSeries")
+    )
+    return request, series
 
 
-WriteRequest = _declare()
+WriteRequest, TimeSeries = _declare()

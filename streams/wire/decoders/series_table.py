@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.wire.decoders import scan
+from streams.wire.telemetry import TelemetryBuilder
 
 MAX_ENTRIES = 4_000_000
 """24 bytes each at half load: 200 MB. Beyond it the table starts afresh; the catalog keeps the numbers."""
@@ -39,7 +40,10 @@ class SeriesTable:
         if index is None:
             index = self._index[domain] = len(self.domains)
             self.domains.append(domain)
-        packed = index << _DOMAIN_BITS | number
+        return self.insert_value(low, high, index << _DOMAIN_BITS | number)
+
+    def insert_value(self, low: np.uint64, high: np.uint64, value: int) -> int:
+        """Remember any value (63 bits) under a hash; returns it."""
         if self.entries >= MAX_ENTRIES:
             self._allocate(1 << 12)
         elif 2 * (self.entries + 1) > len(self.values):
@@ -47,10 +51,33 @@ class SeriesTable:
             self._allocate(2 * len(values))
             scan.rehash(keys, values, self.keys, self.values)
             self.entries = entries
-        scan.put(self.keys, self.values, low, high, np.int64(packed))
+        scan.put(self.keys, self.values, low, high, np.int64(value))
         self.entries += 1
-        return packed
+        return value
 
     def find(self, low: np.uint64, high: np.uint64) -> int:
         """The packed value under a hash, -1 if there is none."""
         return int(scan.find(self.keys, self.values, low, high))
+
+    def hand_over(
+        self,
+        packed: NDArray[np.int64],
+        ts_ms: NDArray[np.int64],
+        value: NDArray[np.float64],
+        into: TelemetryBuilder,
+    ) -> int:
+        """Give samples to the builder by domain, without NaN and infinities; returns how many."""
+        finite = np.isfinite(value)
+        if not finite.all():
+            packed, ts_ms, value = packed[finite], ts_ms[finite], value[finite]
+        if not len(packed):
+            return 0
+        index = packed >> _DOMAIN_BITS
+        numbers = packed.astype(np.int32)  # the low half
+        if (index == index[0]).all():
+            return into.samples(self.domains[int(index[0])], ts_ms, numbers, value)
+        taken = 0
+        for each in np.unique(index).tolist():
+            mine = index == each
+            taken += into.samples(self.domains[each], ts_ms[mine], numbers[mine], value[mine])
+        return taken

@@ -22,6 +22,7 @@ from streams.wire.decoders import (
     otlp_metrics,
     otlp_spans,
     prometheus,
+    remote_write,
 )
 from streams.wire.decoders.reading import parse
 from streams.wire.record import RawRecord
@@ -104,7 +105,7 @@ BUILT_IN: tuple[Decoder, ...] = (
     Decoder(
         "prometheus_remote_write",
         "Prometheus remote write 1.0 (snappy block of protobuf)",
-        prometheus.decode_remote_write,
+        remote_write.decode,
     ),
     json_decoder(
         "prometheus_json",
