@@ -20,6 +20,7 @@ from streams.serve import Health
 from streams.settings import Settings
 from streams.stages.detect.emitter import Emitter
 from streams.stages.detect.snapshot_store import SnapshotStore, TopicSnapshots
+from streams.stages.detect.tail import EvidenceTail
 from streams.stages.detect.unit import Clocks, Unit
 from streams.stages.detect.units import dense_topics, partitions_of
 from streams.stages.detect.watermark import PartitionKey
@@ -107,6 +108,7 @@ class DetectStage:
         self._owned: dict[int, _Owned] = {}
         self._saved_at_s = 0.0
         self._failed = False
+        self._tail: EvidenceTail | None = None
         self._evicted = 0
         self._consumer: Consumer
         self._producer: Producer
@@ -139,6 +141,9 @@ class DetectStage:
             partition_assignment_strategy="cooperative-sticky",
             queued_max_messages_kbytes=QUEUED_KBYTES,
         )
+        if self._unit_count() > 1:
+            evidence = self._kafka.topic(EVIDENCE.name)
+            self._tail = EvidenceTail(self._kafka, evidence, len(found.topics[evidence].partitions))
         self._health.not_ready("partitions")
         self._consumer.subscribe(
             [self._kafka.topic(SNAPSHOTS.name)],
@@ -146,6 +151,7 @@ class DetectStage:
             on_revoke=self._on_revoke,
             on_lost=self._on_lost,
         )
+        metrics.SNAPSHOT_AGE.set_function(lambda: self._clocks.elapsed_s() - self._saved_at_s)
         try:
             while not stop.is_set():
                 self._turn()
@@ -156,6 +162,8 @@ class DetectStage:
             # Calls on_revoke, which writes the last snapshots, unless something failed: then the ones that
             # are there are the ones to go on from.
             self._consumer.close()
+            if self._tail is not None:
+                self._tail.close()
 
     def _turn(self) -> None:
         messages = self._consumer.consume(self._batch, TURN_S)
@@ -167,6 +175,7 @@ class DetectStage:
                 self._reached(Step.READ)  # 1
                 self._observe(messages)
                 self._reached(Step.OBSERVED)  # 2
+            self._listen()
             for owned in self._owned.values():
                 records = owned.unit.advance()
                 if records:
@@ -175,6 +184,13 @@ class DetectStage:
                 self._pace(owned)
         if self._clocks.elapsed_s() - self._saved_at_s >= self._settings.detect.snapshot_interval_s:
             self._checkpoint(list(self._owned.values()))
+
+    def _listen(self) -> None:
+        """Tell every unit what the others promise."""
+        for domain, source, watermark_ms in self._tail.promises() if self._tail else ():
+            for owned in self._owned.values():
+                if owned.unit.source != source:
+                    owned.unit.follow(domain, watermark_ms)
 
     def _observe(self, messages: Sequence[Message]) -> None:
         """Feed a batch, partition by partition, each in its own order."""

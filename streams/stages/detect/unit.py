@@ -65,6 +65,7 @@ class Unit:
         self._lateness_ms = int(settings.lateness_s * 1000)
         self._detectors: dict[str, Detector] = {}
         self._progress_ms: dict[str, int] = {}
+        self._elsewhere_ms: dict[str, int] = {}
         self._saved: tuple[dict[PartitionKey, int], int | None] = ({}, None)
         self.watermark = Watermark(dense, lateness_ms=self._lateness_ms, idle_s=settings.idle_s)
         state = DecoderState()
@@ -152,28 +153,39 @@ class Unit:
         metrics.POINTS_CLAMPED.labels(item.type).inc()
         return item.model_copy(update={"ts_ms": now_ms})
 
+    def follow(self, domain: str, watermark_ms: int) -> None:
+        """Note what another unit promises: how far to go while there is nothing to read here."""
+        self._elsewhere_ms[domain] = max(watermark_ms, self._elsewhere_ms.get(domain, watermark_ms))
+
     def advance(self) -> list[EvidenceRecord]:
         """Let event time go on and return what the ticks that ended have to say, with the promise.
 
         Every record of a tick promises the tick's end, so that what is said about a stretch of time does not
         depend on how far a batch happened to reach.
         """
-        watermark_ms = self.watermark.advance(self._clocks.elapsed_s())
-        if watermark_ms is None:
-            return []
+        now_s = self._clocks.elapsed_s()
+        own_ms = self.watermark.advance(now_s)
+        silent = self.watermark.is_silent(now_s)
         records: list[EvidenceRecord] = []
-        for domain, detector in self._detectors.items():
-            for tick in detector.advance(watermark_ms):
-                for anomaly in tick.anomalies:
-                    metrics.ANOMALIES.labels(anomaly.signal.source, anomaly.member).inc()
-                items = (*items_of_tick(domain, tick), self._promise(domain, tick.end_ms))
-                records += self._split(domain, tick.end_ms, items)
-                self._progress_ms[domain] = tick.end_ms
-            promise = self._promise(domain, watermark_ms)
-            if promise.watermark_ms > self._progress_ms.get(domain, -1):
-                records += self._split(domain, promise.watermark_ms, (promise,))
-                self._progress_ms[domain] = promise.watermark_ms
+        for domain in dict.fromkeys((*self._detectors, *self._elsewhere_ms)):
+            elsewhere_ms = self._elsewhere_ms.get(domain) if silent else None
+            known = [each for each in (own_ms, elsewhere_ms) if each is not None]
+            if known:
+                records += self._speak(domain, max(known))
         return records
+
+    def _speak(self, domain: str, watermark_ms: int) -> Iterator[EvidenceRecord]:
+        detector = self._detectors.get(domain)
+        for tick in detector.advance(watermark_ms) if detector else ():
+            for anomaly in tick.anomalies:
+                metrics.ANOMALIES.labels(anomaly.signal.source, anomaly.member).inc()
+            items = (*items_of_tick(domain, tick), self._promise(domain, tick.end_ms))
+            yield from self._split(domain, tick.end_ms, items)
+            self._progress_ms[domain] = tick.end_ms
+        promise = self._promise(domain, watermark_ms)
+        if promise.watermark_ms > self._progress_ms.get(domain, -1):
+            yield from self._split(domain, promise.watermark_ms, (promise,))
+            self._progress_ms[domain] = promise.watermark_ms
 
     def _promise(self, domain: str, watermark_ms: int) -> Progress:
         return progress(domain, self.source, watermark_ms, tick_ms=self._config.tick_ms, sources=self._count)

@@ -100,6 +100,13 @@ class Watermark:
             self._value_ms = candidate
         return self._value_ms
 
+    def is_silent(self, now_s: float) -> bool:
+        """Whether every partition has been read to its end and has nothing to say."""
+        return all(
+            clock.caught_up_at_s is not None and (clock.high_ms is None or self._idle(clock, now_s))
+            for clock in self._clocks.values()
+        )
+
     def _idle(self, clock: _Clock, now_s: float) -> bool:
         return clock.caught_up_at_s is not None and now_s - clock.caught_up_at_s >= self._idle_s
 
