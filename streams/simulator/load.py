@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streams.simulator.graph import System
 
 DAY_S = 86_400
-CROWD_LASTS_S = 40.0
+CROWD_LASTS_S = 20.0
 """How long a crowd of sessions is felt."""
 MONDAY_S = 4 * DAY_S
 """1970-01-01 was a Thursday: so many seconds to the first Monday, 00:00 UTC."""

@@ -152,8 +152,10 @@ class Shadow:
         It does by a sign of the root's own that no sufferer shows, or when nothing that the root depends
         on deviates.
         """
+        if self.fault.blind:
+            return False
         root = self.system.service(self.fault.root_service)
-        if self.fault.blind or not own or not (root.monitored or self._watched_from_outside(root.name)):
+        if not own or not (root.monitored or self._watched_from_outside(root.name)):
             return False
         if root.monitored and any(sign not in SYMPTOMS for sign in own):
             return True

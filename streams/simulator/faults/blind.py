@@ -23,4 +23,15 @@ def unseen_proxy(site: Site) -> Fault | None:
     return site.fault("unseen_proxy", site.edge(row).callee, presses, blind=True)
 
 
-MECHANISMS = (unseen_proxy,)
+def shared_fabric(site: Site) -> Fault | None:
+    """Something below several unrelated services loses their packets; it has no name in any telemetry."""
+    able = [s.name for s in site.system.services if s.kind == "service" and site.rates[s.name] > 1.0]
+    if len(able) < 4:
+        return None
+    hit = site.rng.permutation(able)[: int(site.rng.integers(4, 7))]
+    loss = float(site.rng.uniform(0.05, 0.2))
+    presses = [site.on_service(str(name), "loss", add=loss, ramp_s=10.0) for name in hit]
+    return site.fault("shared_fabric", "shared-fabric", presses, blind=True)
+
+
+MECHANISMS = (unseen_proxy, shared_fabric)
