@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.anomaly import Family
 from detectors.family import tokens, words_of
-from detectors.roster import Roster, group_of, order_key
+from detectors.roster import Roster, group_of
 from detectors.telemetry import Kind, Series
 
 FRESH_INTERVALS = 1.5
@@ -41,10 +41,10 @@ def shares(roster: Roster, touched: NDArray[np.int32]) -> Derived:
 def pooled(roster: Roster, touched: NDArray[np.int32], now: int) -> Derived:
     """Return each service's instances taken together, for services with two or more of them."""
     found: Derived = {}
-    crowded = touched[roster.crowd[touched] > 1]
-    groups = {group_of(each) for row in crowded if (each := roster.series[int(row)])}
-    for group in sorted(groups, key=order_key):
-        found.update(_pooled(roster, group, now))
+    for row in roster.groups(touched):
+        series = roster.series[row]
+        if series is not None and series.instance is not None:
+            found.update(_pooled(roster, group_of(series), now))
     return found
 
 

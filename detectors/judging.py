@@ -23,21 +23,18 @@ class Judging:
         self._publisher = publisher
         self._end_ms = end_ms
         self._newest: dict[str, Anomaly] = {}
+        self.evicted: list[int] = []
+        """Rows that were taken from idle series since somebody last cleared this."""
 
     @property
     def anomalies(self) -> list[Anomaly]:
         """What was said so far, one anomaly an episode."""
         return list(self._newest.values())
 
-    def emitted(
-        self,
-        series: list[Series],
-        which: NDArray[np.intp],
-        ts_ms: NDArray[np.int64],
-        value: NDArray[np.float64],
-    ) -> None:
+    def emitted(self, row: NDArray[np.int32], ts_ms: NDArray[np.int64], value: NDArray[np.float64]) -> None:
         """Judge samples as they came, the shares that follow from them, and services over instances."""
-        touched = self._judge(series, which, ts_ms, value)
+        self._judge(row, ts_ms, value)
+        touched = np.unique(row)
         touched = np.concatenate([touched, self._derived(shares(self._roster, touched))])
         self._derived(pooled(self._roster, touched, self._end_ms))
 
@@ -46,38 +43,42 @@ class Judging:
         if counts:
             ts_ms = np.full(len(counts), self._end_ms, dtype=np.int64)
             value = np.array([each.value for each in counts])
-            series = [each.series for each in counts]
-            exemplars = {each.series: each.exemplar for each in counts if each.exemplar}
-            self._judge(series, np.arange(len(counts)), ts_ms, value, exemplars=exemplars)
+            rows = self.admit([each.series for each in counts])
+            shown = zip(rows.tolist(), counts, strict=True)
+            self._judge(rows, ts_ms, value, {row: each.exemplar for row, each in shown if each.exemplar})
 
     def _derived(self, found: Derived) -> NDArray[np.int32]:
         if not found:
             return np.empty(0, np.int32)
         ts_ms = np.array([ts for ts, _ in found.values()], dtype=np.int64)
         value = np.array([x for _, x in found.values()])
-        return self._judge(list(found), np.arange(len(found)), ts_ms, value, derived=True)
+        rows = self.admit(list(found), derived=True)
+        self._judge(rows, ts_ms, value)
+        return rows[rows >= 0]
 
-    def _judge(
-        self,
-        series: list[Series],
-        which: NDArray[np.intp],
-        ts_ms: NDArray[np.int64],
-        value: NDArray[np.float64],
-        *,
-        derived: bool = False,
-        exemplars: dict[Series, str] | None = None,
-    ) -> NDArray[np.int32]:
-        """Run samples through the bank; `which` numbers into `series`. Return the rows of `series`."""
+    def admit(self, series: list[Series], *, derived: bool = False) -> NDArray[np.int32]:
+        """Return the rows of some series, new ones for those that have none; -1 where there is no room."""
         roster = self._roster
         newcomers = [each for each in series if roster.row(each) < 0]
         if newcomers:
-            self._publisher.forget(roster.admit(newcomers, derived=derived))
-        rows = np.array([roster.row(each) for each in series], dtype=np.int32)
-        row = rows[which]
+            evicted = roster.admit(newcomers, derived=derived)
+            self._publisher.forget(evicted)
+            self.evicted += evicted
+        return np.array([roster.row(each) for each in series], dtype=np.int32)
+
+    def _judge(
+        self,
+        row: NDArray[np.int32],
+        ts_ms: NDArray[np.int64],
+        value: NDArray[np.float64],
+        exemplars: dict[int, str] | None = None,
+    ) -> None:
+        roster = self._roster
         # Load first: the volume of an interval must be known before its latencies are judged. Value last:
         # of two samples of one series and time the same one must win, however they came.
         order = np.lexsort((value, row, 1 - roster.is_load[row], ts_ms))
-        row, ts_ms, which = row[order], ts_ms[order], which[order]
+        order = order[row[order] >= 0]
+        row, ts_ms = row[order], ts_ms[order]
         judged = judge(roster.rows, roster.pools, row, ts_ms, value[order])
         for i in np.flatnonzero(judged.action != SILENT):
             anomaly = self._publisher.speak(
@@ -88,8 +89,7 @@ class Judging:
                 float(judged.expected[i]),
                 float(judged.scale[i]),
                 close=bool(judged.action[i] == CLOSE),
-                exemplar=exemplars.get(series[which[i]]) if exemplars else None,
+                exemplar=exemplars.get(int(row[i])) if exemplars else None,
             )
             if anomaly is not None:
                 self._newest[anomaly.id] = anomaly
-        return rows

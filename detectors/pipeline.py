@@ -76,11 +76,19 @@ class Detector:
         self._publisher = Publisher(domain, self._roster)
         self._edges: dict[tuple[str, str], int] = {}
         self._minute = -1
+        self._row_of = np.empty(0, np.int32)
+        """Catalog number to row, -1 where the series has none."""
+        self._is_edge = np.empty(0, np.bool_)
 
     @property
     def evicted(self) -> int:
         """Series that were forgotten to make room, idlest first."""
         return self._roster.evicted
+
+    @property
+    def refused(self) -> int:
+        """Series that came when no row could be freed for them, once a tick."""
+        return self._roster.refused
 
     def observe(self, samples: SampleBatch) -> None:
         """Take samples; those of ticks already closed are counted in `late` and otherwise ignored."""
@@ -126,17 +134,40 @@ class Detector:
         if minute > self._minute:
             roster.refresh(end - self.config.tick_ms)
             self._minute = minute
-        present, which = np.unique(batch.series, return_inverse=True)
-        series = [self.catalog[int(number)] for number in present]
         judging = Judging(roster, self._publisher, end)
-        judging.emitted(series, which, batch.ts_ms, batch.value)
+        judging.emitted(self._rows_of(batch, judging), batch.ts_ms, batch.value)
+        edges = self._edges_seen(batch, end)
         judging.counted(self._logbook.count(lines, end))
+        self._forget_evicted(judging)
         self.closed_ms = end
-        return self._tick(
-            end, judging.anomalies + self._publisher.fall_silent(end), self._edges_seen(series, end)
-        )
+        return self._tick(end, judging.anomalies + self._publisher.fall_silent(end), edges)
 
-    def _edges_seen(self, series: list[Series], end: int) -> tuple[EdgeSeen, ...]:
+    def _rows_of(self, batch: SampleBatch, judging: Judging) -> NDArray[np.int32]:
+        """Return the bank's rows of a batch; only series that have none cost more than a look-up."""
+        known = len(self._row_of)
+        if known < len(self.catalog):
+            self._row_of = np.concatenate(
+                [self._row_of, np.full(len(self.catalog) - known, -1, dtype=np.int32)]
+            )
+        homeless = np.unique(batch.series[self._row_of[batch.series] < 0])
+        if len(homeless):
+            rows = judging.admit([self.catalog[int(number)] for number in homeless])
+            self._forget_evicted(judging)
+            self._row_of[homeless] = rows
+        return self._row_of[batch.series]
+
+    def _forget_evicted(self, judging: Judging) -> None:
+        """Part series from rows that were taken from them; before the rows are given to others."""
+        self._row_of[np.isin(self._row_of, judging.evicted)] = -1
+        judging.evicted.clear()
+
+    def _edges_seen(self, batch: SampleBatch, end: int) -> tuple[EdgeSeen, ...]:
+        known = len(self._is_edge)
+        if known < len(self.catalog):
+            fresh = [self.catalog[number].peer is not None for number in range(known, len(self.catalog))]
+            self._is_edge = np.concatenate([self._is_edge, np.array(fresh, dtype=np.bool_)])
+        numbers = np.unique(batch.series[self._is_edge[batch.series]])
+        series = [self.catalog[int(number)] for number in numbers]
         seen = sorted({(each.service, each.peer) for each in series if each.peer is not None})
         due = [edge for edge in seen if end - self._edges.get(edge, -EDGE_EVERY_MS) >= EDGE_EVERY_MS]
         self._edges.update(dict.fromkeys(due, end))
@@ -156,6 +187,7 @@ class Detector:
             "config": asdict(self.config),
             "late": self.late,
             "evicted": roster.evicted,
+            "refused": roster.refused,
             "closed_ms": self.closed_ms,
             "minute": self._minute,
             "lines": [list(line) for line in self._lines.everything()],
@@ -203,7 +235,7 @@ class Detector:
             header["free"],
             header["derived"],
         )
-        roster.evicted = header["evicted"]
+        roster.evicted, roster.refused = header["evicted"], header["refused"]
         roster.rows[: roster.used] = arrays["rows"].view(ROW)
         roster.crowd[: roster.used] = arrays["crowd"]
         roster.pools = Pools(**{name: arrays[f"pools.{name}"] for name in Pools._fields})

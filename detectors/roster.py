@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.anomaly import Family
 from detectors.bank import Pools, allocate_pools, refresh
@@ -47,6 +48,8 @@ class Roster:
         self.pools: Pools = allocate_pools(64)
         self.used = 0
         self.evicted = 0
+        self.refused = 0
+        """Series that came when no row could be freed for them."""
         self.series: list[Series | None] = []
         self.meaning: list[Meaning | None] = []
         self.derived: set[int] = set()
@@ -57,6 +60,7 @@ class Roster:
         self._group: dict[Series, list[int]] = {}
         self._loads: dict[tuple[str, str | None], list[int]] = {}
         self._thirsty: dict[tuple[str, str | None], list[int]] = {}
+        self._dirty: set[tuple[str, str | None]] = set()
         self.is_load = np.zeros(256, np.int8)
         self.counts_failures = np.zeros(256, np.bool_)
         self.crowd = np.ones(256, np.int32)
@@ -78,6 +82,10 @@ class Roster:
         for series in sorted(newcomers, key=order_key):
             if self.used - len(self.free) >= self.max_series:
                 evicted += self._evict()
+            if self.used - len(self.free) >= self.max_series:
+                # All rows were given away in this very tick: there is nobody to evict.
+                self.refused += 1
+                continue
             row = self._next_row()
             self._enter(series, row)
             if derived:
@@ -86,6 +94,7 @@ class Roster:
             # A sum over instances is not like any of them.
             if elder >= 0 and not (derived and self.is_load[row]):
                 inherit(self.rows, row, elder)
+        self._link_all()
         return evicted
 
     @property
@@ -102,8 +111,15 @@ class Roster:
             row = self._next_row()
             if each is not None:
                 self._enter(each, row)
+        self._dirty.clear()
         self.free = list(free)
         self.derived = set(derived)
+
+    def groups(self, rows: NDArray[np.int32]) -> list[int]:
+        """Return, in ascending order, one row of each crowded group among some rows."""
+        crowded = rows[self.crowd[rows] > 1]
+        _, first = np.unique(self._group_of[crowded], return_index=True)
+        return sorted(int(row) for row in crowded[first])
 
     def members(self, group: Series) -> list[int]:
         """Return the rows of a service's instances for one metric; none if it is also emitted without one."""
@@ -159,11 +175,10 @@ class Roster:
         self.counts_failures[row] = meaning.family is Family.ERROR and meaning.shape is Shape.COUNT
         if self.is_load[row]:
             self._loads.setdefault(place, []).append(row)
-            for thirsty in self._thirsty.get(place, ()):
-                self._link(thirsty)
+            self._dirty.add(place)
         if meaning.volume is not Volume.NONE or meaning.family is Family.ERROR:
             self._thirsty.setdefault(place, []).append(row)
-            self._link(row)
+            self._dirty.add(place)
 
     def _pool_of(self, series: Series) -> int:
         metric = "log template" if is_template(series) else series.metric
@@ -182,24 +197,29 @@ class Roster:
         siblings = [other for other in kin if other != row and rows["filled"][other]]
         return max(siblings, key=lambda other: (int(rows["last_ts"][other]), -other), default=-1)
 
-    def _link(self, row: int) -> None:
-        """Point a row at the series that counts the requests behind it, the same instance's if it can."""
-        series = self.series[row]
-        if series is None:
-            return
+    def _link_all(self) -> None:
+        """Point rows at the series that count the requests behind them, the same instance's if they can."""
+        for place in self._dirty:
+            ranked = sorted((self._rank(load), load) for load in self._loads.get(place, ()))
+            nearest: dict[str | None, int] = {}
+            for _, load in ranked:
+                other = self.series[load]
+                if other is not None:
+                    nearest.setdefault(other.instance, load)
+            anyone = nearest.get(None, ranked[0][1] if ranked else -1)
+            for row in self._thirsty.get(place, ()):
+                series = self.series[row]
+                if series is not None:
+                    self.rows["load_row"][row] = nearest.get(series.instance, anyone)
+        self._dirty.clear()
 
-        def distance(load: int) -> tuple[int, int, int]:
-            other, meaning = self.series[load], self.meaning[load]
-            if other is None or meaning is None:
-                return 9, 9, load
-            near = 0 if other.instance == series.instance else 1 if other.instance is None else 2
-            return near, meaning.load_rank, load
-
-        loads = self._loads.get(_place(series), [])
-        self.rows["load_row"][row] = min(loads, key=distance, default=-1)
+    def _rank(self, load: int) -> int:
+        meaning = self.meaning[load]
+        return meaning.load_rank if meaning else 99
 
     def _evict(self) -> list[int]:
-        living = np.array([row for row in range(self.used) if self.series[row] is not None])
+        seen = self.rows["last_ts"][: self.used] > NEVER
+        living = np.array([row for row in np.flatnonzero(seen) if self.series[row] is not None], dtype=int)
         count = max(1, self.max_series // _EVICT_SHARE)
         idlest = living[np.lexsort((living, self.rows["last_ts"][living]))][:count]
         for row in map(int, idlest):
@@ -221,8 +241,7 @@ class Roster:
             self._group_of[row] = -1
             reset(self.rows, row)
             self.free.append(row)
-            for thirsty in self._thirsty.get(place, ()):
-                self._link(thirsty)
+            self._dirty.add(place)
         self.evicted += len(idlest)
         return [int(row) for row in idlest]
 

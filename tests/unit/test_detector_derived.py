@@ -98,3 +98,35 @@ def test_beyond_the_limit_the_idlest_series_are_evicted_and_counted():
     detector.advance(200 * MINUTE)
     assert detector.evicted == 68
     assert Detector.load(detector.dump()).dump() == detector.dump()
+
+
+def test_more_newcomers_than_rows_in_one_tick_are_refused_and_counted():
+    from detectors import DetectorConfig
+
+    detector = Detector("shop", DetectorConfig(max_series=16))
+    numbers = np.array([detector.catalog.intern(Series(f"s{k}", "cpu")) for k in range(40)], np.int32)
+    for minute in range(1, 4):
+        detector.observe(SampleBatch(np.full(40, minute * MINUTE), numbers, np.ones(40)))
+    detector.advance(10 * MINUTE)
+    assert detector.refused >= 24
+    assert Detector.load(detector.dump()).dump() == detector.dump()
+
+
+def test_an_evicted_series_that_returns_is_judged_in_a_row_of_its_own():
+    from detectors import DetectorConfig
+
+    rng = np.random.default_rng(1)
+    detector = Detector("shop", DetectorConfig(max_series=16))
+    busy = detector.catalog.intern(Series("busy", "cpu"))
+    for minute in range(1, 120):
+        visitor = detector.catalog.intern(Series(f"s{minute % 40}", "cpu"))
+        detector.observe(
+            SampleBatch(
+                np.full(2, minute * MINUTE),
+                np.array([busy, visitor], np.int32),
+                np.array([20 + rng.standard_normal(), 1e6 * rng.random()]),
+            )
+        )
+    said = [a for tick in detector.advance(130 * MINUTE) for a in tick.anomalies if a.score > 3]
+    assert said == []
+    assert detector.evicted > 50
