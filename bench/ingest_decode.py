@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import cramjam
+import orjson
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
 from detectors.telemetry import Catalog
@@ -84,6 +86,37 @@ def write_request(step: int) -> bytes:
     return bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
 
 
+def log_request(step: int) -> bytes:
+    """One export request: 500 log lines of 10 pods, 3 attributes each."""
+    data = LogsData()
+    for pod in range(10):
+        holder = data.resource_logs.add()
+        for key, text in {"service.name": f"service-{pod}", "k8s.pod.name": f"service-{pod}-0"}.items():
+            holder.resource.attributes.add(key=key).value.string_value = text
+        scope = holder.scope_logs.add()
+        for line in range(50):
+            entry = scope.log_records.add(time_unix_nano=T0_NS + step * 10**9 + line, severity_text="INFO")
+            entry.body.string_value = (
+                f"GET /api/v1/items/{line} took {line * 7 % 93} ms for user {step}{line}"
+            )
+            for key, text in {"code.function": "handle", "thread.name": "http-1", "logger": "shop"}.items():
+                entry.attributes.add(key=key).value.string_value = text
+    return bytes(data.SerializeToString())
+
+
+def native_record(number: int) -> bytes:
+    """One sample as headwater's own JSON."""
+    sample = {
+        "service": f"service-{number % 50}",
+        "metric": "cpu",
+        "value": number / 7,
+        "ts_ms": T0_NS // 1_000_000 + number,
+        "instance": f"pod-{number % 7}",
+        "labels": {"core": "1"},
+    }
+    return orjson.dumps(sample)
+
+
 def builder() -> TelemetryBuilder:
     """A builder with fresh catalogs."""
     catalogs: dict[str, Catalog] = {}
@@ -136,7 +169,18 @@ def measure() -> dict[str, Any]:
         "walk_to_series": points_per_second(remote_write.decode_walking, pushed),
         "headwater": points_per_second(Decoders({"prometheus": "prometheus_remote_write"}).decode, pushed),
     }
+    lines = [RawRecord("otlp_logs", 0, step, None, log_request(step)) for step in range(20)]
+    single = [
+        RawRecord("headwater.metrics", 0, number, None, native_record(number)) for number in range(10_000)
+    ]
     return {
+        "otlp_log_lines_per_s": {"headwater": round(points_per_second(decoders.decode, lines))},
+        "json_samples_per_s": {
+            "orjson_alone": round(
+                points_per_second(lambda each, _: bool(orjson.loads(each.value or b"")), single)
+            ),
+            "headwater": round(points_per_second(decoders.decode, single)),
+        },
         "remote_write_samples_per_s": {name: round(value) for name, value in remote.items()},
         "otlp_protobuf_points_per_s": {name: round(value) for name, value in figures.items()},
         "times_the_plain_walk": round(figures["headwater"] / figures["plain_walk"], 2),
@@ -149,7 +193,7 @@ if __name__ == "__main__":
     if "--json" in sys.argv:
         print(json.dumps(found))
     else:
-        for what in ("otlp_protobuf_points_per_s", "remote_write_samples_per_s"):
+        for what in [name for name in found if name.endswith("_per_s")]:
             print(what)
             for name, value in found[what].items():
                 print(f"  {name:<16}{value:>12,}")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from streams.wire.state import DecoderState
 
 Item = Change | Edge | Alert
 Cache = TypeVar("Cache")
+Marks = dict[str, tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,15 @@ class TelemetryBuilder:
 
     def sample(self, domain: str, series: Series, ts_ms: int, value: float) -> int:
         """Add one sample; returns 1, or 0 for NaN and infinities, which mean that there is none."""
+        return self.numbered(domain, self.number(domain, series), ts_ms, value)
+
+    def numbered(self, domain: str, number: int, ts_ms: int, value: float) -> int:
+        """Add one sample of a series whose number is known; as `sample` otherwise."""
         if not isfinite(value):
             return 0
-        columns = self._columns(domain)
+        columns = self._domains[domain]
         columns.ts_ms.append(ts_ms)
-        columns.series.append(columns.catalog.intern(series))
+        columns.series.append(number)
         columns.value.append(value)
         return 1
 
@@ -161,16 +165,14 @@ class TelemetryBuilder:
         self._columns(item.domain).items.append(item)
         return 1
 
-    @contextmanager
-    def record(self) -> Iterator[None]:
-        """Make what is added inside all or nothing: an exception takes it back."""
-        marks = {domain: columns.mark() for domain, columns in self._domains.items()}
-        try:
-            yield
-        except BaseException:
-            for domain, columns in self._domains.items():
-                columns.cut(*marks.get(domain, (0, 0, 0)))
-            raise
+    def marks(self) -> Marks:
+        """How much there is now, for `undo`."""
+        return {domain: columns.mark() for domain, columns in self._domains.items()}
+
+    def undo(self, marks: Marks) -> None:
+        """Take back everything that was added since `marks`: a record is taken wholly or not at all."""
+        for domain, columns in self._domains.items():
+            columns.cut(*marks.get(domain, (0, 0, 0)))
 
     def take(self) -> dict[str, DomainTelemetry]:
         """Hand over what was collected since the last call, by domain; those without any are left out."""

@@ -127,11 +127,11 @@ class Decoded:
 
     def take(self, value: bytes) -> Any:
         record = RawRecord("otlp_metrics", 0, 0, None, value, (), STAMP_MS)
+        marks = self.builder.marks()
         try:
-            with self.builder.record():
-                taken = self._decode(record, self.builder)
+            taken = self._decode(record, self.builder)
         except DecodeError as error:
-            assert not self.builder.take()
+            self.builder.undo(marks)
             return type(error)
         found = shown(self.builder.take(), self.catalogs)
         for parts in found.values():

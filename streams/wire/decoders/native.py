@@ -10,19 +10,22 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from correlator.evidence import Alert, Change, ChangeKind, Edge, EdgeSource
 from detectors.telemetry import Kind, Series
 from streams.errors import DecodeError
 from streams.wire.codec import canonical, revive
 from streams.wire.decoders.reading import (
+    MAX_TS_MS,
     mapping,
-    number,
     optional_text,
     required_text,
     sequence,
     text,
     time_ms,
 )
+from streams.wire.decoders.reading import number as number_of
 from streams.wire.decoders.resource import canonical_labels
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
@@ -36,37 +39,85 @@ def take_metrics(document: Any, record: RawRecord, into: TelemetryBuilder) -> in
 
     `kind` is gauge (default), counter or delta; `value` may be null or "NaN" for a missing sample.
     """
-    taken = 0
-    for where, sample in _each(document):
-        service, metric = sample.get("service"), sample.get("metric")
-        if not isinstance(service, str) or not isinstance(metric, str) or not service or not metric:
-            required_text(service, where + "service")
-            required_text(metric, where + "metric")
-        kind = _KINDS.get(sample.get("kind")) if isinstance(sample.get("kind"), str | None) else None
-        if kind is None:
-            raise DecodeError("expected gauge, counter or delta", field=where + "kind")
-        value = sample.get("value")
+    if isinstance(document, dict):
+        return _take_sample(document, "", record, into)
+    return sum(_take_sample(sample, where, record, into) for where, sample in _each(document))
+
+
+def is_metrics_shape(document: Any) -> bool:
+    """Whether a JSON document is a native sample, or a list of them."""
+    first = document[0] if isinstance(document, list) and document else document
+    return isinstance(first, dict) and "metric" in first and "value" in first and "service" in first
+
+
+class KnownSeries:
+    """Series numbers by the words that a sample names its series with; one record, one look-up.
+
+    Only samples that were checked get in, and all words are text or absent: equal words are the same series.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[tuple[Any, ...], tuple[str, int]] = {}
+
+
+MAX_KNOWN = 1_000_000
+
+
+def _take_sample(sample: dict[str, Any], where: str, record: RawRecord, into: TelemetryBuilder) -> int:
+    known = into.cache(KnownSeries).numbers
+    get = sample.get
+    labels = get("labels")
+    words = (
+        get("service"),
+        get("metric"),
+        get("instance"),
+        get("peer"),
+        get("unit"),
+        get("kind"),
+        get("version"),
+        get("domain"),
+        orjson.dumps(labels) if labels else None,
+    )
+    try:
+        found = known.get(words)
+    except TypeError:  # unhashable: a list or an object where text belongs
+        found = None
+    if found is None:
+        found = _check_series(sample, where, into)
+        if len(known) >= MAX_KNOWN:
+            known.clear()
+        known[words] = found
+    domain, number = found
+    value = get("value")
+    if type(value) is not float:
         if value is None:
             if "value" not in sample:
                 raise DecodeError("is missing", field=where + "value")
-            continue
-        series = Series(
-            service,  # type: ignore[arg-type]  # checked above, on the way of one comparison
-            metric,  # type: ignore[arg-type]
-            optional_text(sample.get("instance"), where + "instance"),
-            optional_text(sample.get("peer"), where + "peer"),
-            optional_text(sample.get("unit"), where + "unit"),
-            kind,
-            optional_text(sample.get("version"), where + "version"),
-            _labels(sample.get("labels"), where),
-        )
-        taken += into.sample(
-            _domain(sample, where, into),
-            series,
-            _time(sample, where, record),
-            value if type(value) is float else number(value, where + "value"),
-        )
-    return taken
+            return 0
+        value = number_of(value, where + "value")
+    stamp = get("ts_ms")
+    if type(stamp) is not int or not 0 <= stamp <= MAX_TS_MS:
+        stamp = _time(sample, where, record)
+    return into.numbered(domain, number, stamp, value)
+
+
+def _check_series(sample: dict[str, Any], where: str, into: TelemetryBuilder) -> tuple[str, int]:
+    said = optional_text(sample.get("kind"), where + "kind")
+    kind = _KINDS.get(said)
+    if kind is None:
+        raise DecodeError("expected gauge, counter or delta", field=where + "kind")
+    series = Series(
+        required_text(sample.get("service"), where + "service"),
+        required_text(sample.get("metric"), where + "metric"),
+        optional_text(sample.get("instance"), where + "instance"),
+        optional_text(sample.get("peer"), where + "peer"),
+        optional_text(sample.get("unit"), where + "unit"),
+        kind,
+        optional_text(sample.get("version"), where + "version"),
+        _labels(sample.get("labels"), where),
+    )
+    domain = _domain(sample, where, into)
+    return domain, into.number(domain, series)
 
 
 def take_logs(document: Any, record: RawRecord, into: TelemetryBuilder) -> int:
@@ -82,6 +133,12 @@ def take_logs(document: Any, record: RawRecord, into: TelemetryBuilder) -> int:
             text(line.get("body"), where + "body"),
         )
     return taken
+
+
+def is_logs_shape(document: Any) -> bool:
+    """Whether a JSON document is a native log line, or a list of them."""
+    first = document[0] if isinstance(document, list) and document else document
+    return isinstance(first, dict) and "body" in first and "service" in first
 
 
 def take_changes(document: Any, record: RawRecord, into: TelemetryBuilder) -> int:

@@ -119,8 +119,10 @@ BUILT_IN: tuple[Decoder, ...] = (
         kubernetes.take_exported,
         kubernetes.is_exported_shape,
     ),
-    json_decoder("native_metrics", "headwater's own JSON samples", native.take_metrics),
-    json_decoder("native_logs", "headwater's own JSON log lines", native.take_logs),
+    json_decoder(
+        "native_metrics", "headwater's own JSON samples", native.take_metrics, native.is_metrics_shape
+    ),
+    json_decoder("native_logs", "headwater's own JSON log lines", native.take_logs, native.is_logs_shape),
     json_decoder("native_changes", "headwater's own JSON changes", native.take_changes),
     json_decoder("native_alerts", "headwater's own JSON alerts", native.take_alerts),
     json_decoder("native_topology", "headwater's own JSON edges", native.take_topology),
@@ -159,18 +161,20 @@ class Decoders:
         """
         if record.value is None:
             return 0
-        with into.record():
-            decoder, document = self.choose(record)
-            try:
-                if document is not None and decoder.document is not None:
-                    return decoder.document(document, record, into)
-                return decoder.decode(record, into)
-            except DecodeError:
-                raise
-            except Exception as error:
-                # A defect of ours or of a plug-in; one record must not stop the partition.
-                name = type(error).__name__
-                raise DecodeError(f"decoder {decoder.name} failed: {name}: {str(error)[:200]}") from error
+        marks = into.marks()
+        decoder, document = self.choose(record)
+        try:
+            if document is not None and decoder.document is not None:
+                return decoder.document(document, record, into)
+            return decoder.decode(record, into)
+        except DecodeError:
+            into.undo(marks)
+            raise
+        except Exception as error:
+            # A defect of ours or of a plug-in; one record must not stop the partition.
+            into.undo(marks)
+            name = type(error).__name__
+            raise DecodeError(f"decoder {decoder.name} failed: {name}: {str(error)[:200]}") from error
 
     def choose(self, record: RawRecord) -> tuple[Decoder, Any]:
         """Select the decoder, and return the parsed JSON if selecting needed it.
