@@ -5,39 +5,32 @@ from __future__ import annotations
 from itertools import pairwise
 
 from correlator.evidence import EdgeSource
+from correlator.harm import felt_on, loudness
 from correlator.incident import Hop
 from correlator.scene import Scene
 from correlator.service_evidence import FLOOR, ServiceEvidence
 
 LONGEST = 6
+SERVING = frozenset({None, "service"})
+"""Kinds of entities that have users of their own; a datastore's suffering is its callers'."""
+FELT = 0.1
+"""A tenth more latency, or one request in forty failed: less is no symptom."""
 
 
 def chain(root: str, scene: Scene) -> tuple[Hop, ...]:
-    """Hops from `root` through ill callers to the furthest entry that suffers, most ill way first.
+    """Hops from `root` through ill callers to the loudest symptom, and on to the entry that users see.
 
-    Ends where no caller is ill. Each hop carries the target's onset, the lag, the edge's sources and the
-    anomalies that show it.
+    The way is the shortest through services that deviate; among equally short ones each hop is taken where
+    the edge shows most. Each hop carries the target's onset, the lag, the edge's sources and the anomalies
+    that show it.
     """
-    parents: dict[str, str] = {}
-    depth = {root: 0}
-    frontier = [root]
-    for distance in range(1, LONGEST + 1):
-        following: list[str] = []
-        for current in frontier:
-            for neighbour in scene.callers(current):
-                if neighbour.service not in depth and scene.severity(neighbour.service) > 0:
-                    depth[neighbour.service] = distance
-                    parents[neighbour.service] = current
-                    following.append(neighbour.service)
-        frontier = sorted(following, key=lambda s: (-scene.severity(s), s))
-    ends = [s for s in depth if s != root]
-    if not ends:
+    parents, depth = _spread(root, scene)
+    dependents = [s for s in depth if s != root]
+    if not dependents:
         return ()
-    entry = max(ends, key=lambda s: (not scene.callers(s), depth[s], scene.severity(s), s))
-    path = [entry]
-    while path[-1] != root:
-        path.append(parents[path[-1]])
-    path.reverse()
+    served = [s for s in depth if s == root or scene.topology.kind(s) in SERVING]
+    loudest = max(served, key=lambda s: (round(loudness(s, scene), 3), -depth[s], scene.severity(s), s))
+    path = _onward(_way(loudest, parents, scene), depth, scene)
     hops = []
     for source, target in pairwise(path):
         began, ended = onset_of(scene, source), onset_of(scene, target)
@@ -53,6 +46,57 @@ def chain(root: str, scene: Scene) -> tuple[Hop, ...]:
             )
         )
     return tuple(hops)
+
+
+def _spread(root: str, scene: Scene) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """(the neighbours towards the root on shortest ways, distance) of every ill dependent within reach."""
+    parents: dict[str, list[str]] = {root: []}
+    depth = {root: 0}
+    frontier = [root]
+    for distance in range(1, LONGEST + 1):
+        following: list[str] = []
+        for current in frontier:
+            for neighbour in scene.callers(current):
+                name = neighbour.service
+                if name not in depth and scene.severity(name) > 0:
+                    depth[name] = distance
+                    parents[name] = []
+                    following.append(name)
+                if depth.get(name) == distance:
+                    parents[name].append(current)
+        frontier = sorted(following)
+    return parents, depth
+
+
+def _way(end: str, parents: dict[str, list[str]], scene: Scene) -> list[str]:
+    """From the root to `end`, walked back along the edges that show most."""
+    path = [end]
+    while parents[path[-1]]:
+        here = path[-1]
+        path.append(
+            max(
+                parents[here],
+                key=lambda s: (felt_on(here, s, scene), loudness(s, scene), scene.severity(s), s),
+            )
+        )
+    path.reverse()
+    return path
+
+
+def _onward(path: list[str], depth: dict[str, int], scene: Scene) -> list[str]:
+    """Prolong towards the users while a caller shows that it waits for, or fails by, the last."""
+    while len(path) <= LONGEST:
+        last = path[-1]
+        ahead = [
+            (felt_on(n.service, last, scene), n.service)
+            for n in scene.callers(last)
+            if n.service in depth and n.service not in path and loudness(n.service, scene) >= FELT
+        ]
+        ahead = [found for found in ahead if found[0] >= FELT]
+        if not ahead:
+            break
+        path.append(max(ahead)[1])
+    return path
 
 
 def onset_of(scene: Scene, service: str) -> int:

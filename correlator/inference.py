@@ -16,7 +16,9 @@ STARVES = Weight("starves", 0.9, 0.9, True)
 """A service that is not short of work but passes none on fails before it calls."""
 AMPLIFIES = Weight("amplifies", 0.5, 0.5, True)
 """A service that asks more of a callee than it is asked itself: retries, a cold cache, a new setting."""
-ALONE_WORTH = 0.45
+SEEN = 3.0
+"""Weighted score of an edge that is sure to be in trouble."""
+ALONE_WORTH = 0.3
 """What a single dissenting caller's view of a much called service is worth."""
 SERVED = frozenset({Family.LATENCY, Family.OWN_TIME})
 DEMAND = frozenset({Family.LOAD, Family.IO})
@@ -51,27 +53,48 @@ def _is_slow(mine: ServiceEvidence, from_ms: int, to_ms: int) -> bool:
 
 
 def agreement(evidence: dict[str, ServiceEvidence], topology: Topology, at_ms: int) -> None:
-    """Lower what only some of a callee's callers see of it: then it is rather the way, or those callers.
+    """Share out what edges say between their two ends, by who agrees (Mill's methods).
 
-    With m of k known callers (k ≥ 2) showing at least half of the strongest score of a group, what edges say
-    is worth .45 + .55·m/k; the callee's own signals keep their worth.
+    For an edge X → Y that deviates, with m of the k callers of Y seeing it and n of the l callees of X being
+    seen so: Y's part is (w + (1 − w)·m/k) · (1 − .6·n/l), its first factor 1 for k < 2, n/l counted for n ≥
+    2. What X sees on n ≥ 2 of its l ways out is X's: its waiting counts up to a half more and needs no
+    callee.
     """
+    seen_out: dict[str, set[str]] = {}
     for service, mine in evidence.items():
-        if not mine.callers:
+        if mine.own_word() > FLOOR:
+            continue  # it is ill itself: what its callers see says nothing about them
+        for name in ("gap", "err"):
+            if (group := mine.groups.get(name)) is not None:
+                for caller, value in group.voices.items():
+                    if caller != OWN_VOICE and value > SEEN:
+                        seen_out.setdefault(caller, set()).add(service)
+    spread = {
+        caller: min(1.0, len(out) / max(1, len(topology.callees(caller, at_ms)), len(out)))
+        for caller, out in seen_out.items()
+        if len(out) >= 2
+    }
+    for service, mine in evidence.items():
+        mine.spread = spread.get(service, 0.0)
+        for name in ("out", "latc"):
+            if mine.spread > 0.0 and (group := mine.groups.get(name)) is not None:
+                group.value *= 1.0 + 0.5 * mine.spread
+        if mine.callers:
+            known = {n.service for n in topology.callers(service, at_ms)} | mine.callers
+            _share_out(mine, len(known), spread)
+
+
+def _share_out(mine: ServiceEvidence, callers: int, spread: dict[str, float]) -> None:
+    for group in mine.groups.values():
+        seen = {name: v for name, v in group.voices.items() if name != OWN_VOICE}
+        if not seen:
             continue
-        known = {n.service for n in topology.callers(service, at_ms)} | mine.callers
-        if len(known) < 2:
-            continue
-        for group in mine.groups.values():
-            seen = {name: v for name, v in group.voices.items() if name != OWN_VOICE}
-            if not seen:
-                continue
-            strongest = max(seen.values())
-            agreeing = sum(1 for v in seen.values() if v >= 0.5 * strongest)
-            worth = ALONE_WORTH + (1.0 - ALONE_WORTH) * agreeing / len(known)
-            for name in seen:
-                group.voices[name] *= worth
-            group.value = max(group.voices.values())
+        strongest = max(seen.values())
+        agreeing = sum(1 for v in seen.values() if v >= 0.5 * strongest)
+        worth = 1.0 if callers < 2 else ALONE_WORTH + (1.0 - ALONE_WORTH) * agreeing / callers
+        for name in seen:
+            group.voices[name] *= worth * (1.0 - 0.6 * spread.get(name, 0.0))
+        group.value = max(group.voices.values())
 
 
 def demand(

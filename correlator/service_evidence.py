@@ -60,14 +60,14 @@ AT_CALLEE: dict[Family, Weight] = {
 """For the callee of an edge signal: what its callers see of it."""
 
 AT_CALLER: dict[Family, Weight] = {
-    Family.GAP: Weight("gap", 0.9, 0.2),
+    Family.GAP: Weight("out", 0.9, 0.2),
     Family.CLIENT_LATENCY: Weight("latc", 0.4, 0.2),
     Family.ERROR: Weight("latc", 0.4, 0.2),
     Family.SATURATION: Weight("sat", 0.9, 0.3, True),
 }
 """For the caller of an edge signal; a connection pool towards a peer is the caller's own resource."""
 
-IMPROVABLE = frozenset({"lat", "latc", "gap", "err", "sat", "log"})
+IMPROVABLE = frozenset({"lat", "latc", "gap", "out", "err", "sat", "log"})
 """Groups whose fall is an improvement, or fast failure: counted apart as `lat-` and so on."""
 NEVER_ALONE = frozenset(
     {"mem", "io", "node", "load", "latc", "other", "stale", "starves", "amplifies"}
@@ -77,6 +77,7 @@ NEVER_ALONE = frozenset(
 
 
 OWN_VOICE = ""
+OWN_ILLNESS = frozenset({"err", "lat", "cpu", "sat", "mem", "stale", "log"})
 
 
 @dataclass(slots=True)
@@ -105,6 +106,8 @@ class ServiceEvidence:
     episodes: dict[str, Episode] = field(default_factory=dict)
     callers: set[str] = field(default_factory=set)
     """Callers whose edge signals point here."""
+    spread: float = 0.0
+    """Share of its callees towards which it sees trouble, where there are at least two of these."""
 
     def add(self, weight: Weight, score: float, episode: Episode) -> None:
         """Count a score if it is its group's strongest."""
@@ -166,6 +169,13 @@ class ServiceEvidence:
             (g.value, name) for name, g in self.groups.items() if g.value > FLOOR and name not in NOT_OWN
         ]
         return [name for _, name in sorted(found, reverse=True)]
+
+    def own_word(self) -> float:
+        """The strongest sign of illness in its own signals, not in what others see of it."""
+        return max(
+            (g.voices.get(OWN_VOICE, 0.0) for name, g in self.groups.items() if name in OWN_ILLNESS),
+            default=0.0,
+        )
 
     def value(self, group: str) -> float:
         """A group's weighted score, 0 where silent."""

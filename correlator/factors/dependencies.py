@@ -22,6 +22,7 @@ SHARE: dict[str, float] = {
     "latc": 1.0,
     "log": 0.7,
     "gap": 0.6,
+    "out": 0.9,
     "sat": 0.6,
     "stale": 0.3,
     "starves": 0.5,
@@ -53,6 +54,8 @@ def explained(service: str, scene: Scene) -> tuple[float, str]:
     ]
     for group, value in mine.counted():
         share = SHARE.get(group, 0.0)
+        if group in ("out", "latc"):
+            share *= 1.0 - mine.spread  # trouble on all ways out is its own
         if share <= 0.0 or not callees:
             continue
         force_of = CAUSED_BY.get(group, SLOW)
