@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,13 @@ from streams.broker import Broker, EmbeddedBroker, ExternalBroker
 from streams.kafka import topics
 from streams.settings import KafkaSettings, Settings
 from tests.shop_on_kafka import Shop, Wire
+
+
+def pytest_configure() -> None:
+    # A shell ignores Ctrl-C for what it runs in the background, and children inherit that; tests that
+    # interrupt a command would wait for ever.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
