@@ -13,6 +13,7 @@ from detectors.anomaly import Family
 from detectors.family import tokens, words_of
 from detectors.roster import Roster, group_of
 from detectors.telemetry import Kind, Series
+from detectors.versions import Contrast, contrast
 
 FRESH_INTERVALS = 1.5
 """A value older than this many intervals is not combined with a new one: it describes another minute."""
@@ -38,14 +39,15 @@ def shares(roster: Roster, touched: NDArray[np.int32]) -> Derived:
     return found
 
 
-def pooled(roster: Roster, touched: NDArray[np.int32], now: int) -> Derived:
-    """Return each service's instances taken together, for services with two or more of them."""
+def pooled(roster: Roster, touched: NDArray[np.int32], now: int) -> tuple[Derived, list[Contrast]]:
+    """Return services with two or more instances: all of them taken together, and new against old."""
     found: Derived = {}
+    contrasts: list[Contrast] = []
     for row in roster.groups(touched):
         series = roster.series[row]
         if series is not None and series.instance is not None:
-            found.update(_pooled(roster, group_of(series), now))
-    return found
+            _pool(roster, row, group_of(series), now, found, contrasts)
+    return found, contrasts
 
 
 def _share(roster: Roster, row: int, series: Series) -> Derived:
@@ -65,15 +67,15 @@ def _share(roster: Roster, row: int, series: Series) -> Derived:
     return {share: (ts, min(100.0 * errors / requests, 100.0))}
 
 
-def _pooled(roster: Roster, group: Series, now: int) -> Derived:
-    """Load as a sum, all else as a mean over living instances, once an interval."""
+def _pool(
+    roster: Roster, row: int, group: Series, now: int, found: Derived, contrasts: list[Contrast]
+) -> None:
+    """Add load as a sum, all else as a mean over living instances, once an interval."""
     rows = roster.rows
     living = [row for row in roster.members(group) if roster.silent_for(row, now) <= FRESH_INTERVALS]
-    if len(living) < 2:
-        return {}
-    meaning = roster.meaning[living[0]]
-    if meaning is None:
-        return {}
+    meaning = roster.meaning[row]
+    if len(living) < 2 or meaning is None:
+        return
     whole = group
     if group.kind is Kind.COUNTER:
         # The rate of a counter is a gauge in its unit per second.
@@ -81,10 +83,13 @@ def _pooled(roster: Roster, group: Series, now: int) -> Derived:
     before = roster.row(whole)
     due = EMIT_SLACK * float(np.median(rows["interval"][living]))
     if before >= 0 and now - int(rows["last_ts"][before]) < due:
-        return {}
+        return
     values = rows["last_value"][living]
     values = values[np.isfinite(values)]
     if not len(values):
-        return {}
+        return
     value = float(values.sum() if meaning.family is Family.LOAD else values.mean())
-    return {whole: (now, meaning.top - value if meaning.inverted else value)}
+    found[whole] = now, meaning.top - value if meaning.inverted else value
+    compared = contrast(roster, row, living, now)
+    if compared is not None:
+        contrasts.append(compared)

@@ -13,6 +13,7 @@ from detectors.logs import Count
 from detectors.publish import Publisher
 from detectors.roster import Roster
 from detectors.telemetry import Series
+from detectors.versions import Contrast, prepare
 
 
 class Judging:
@@ -36,7 +37,9 @@ class Judging:
         self._judge(row, ts_ms, value)
         touched = np.unique(row)
         touched = np.concatenate([touched, self._derived(shares(self._roster, touched))])
-        self._derived(pooled(self._roster, touched, self._end_ms))
+        whole, contrasts = pooled(self._roster, touched, self._end_ms)
+        self._derived(whole)
+        self._contrasts(contrasts)
 
     def counted(self, counts: list[Count]) -> None:
         """Judge the counts of a tick's log lines."""
@@ -46,6 +49,13 @@ class Judging:
             rows = self.admit([each.series for each in counts])
             shown = zip(rows.tolist(), counts, strict=True)
             self._judge(rows, ts_ms, value, {row: each.exemplar for row, each in shown if each.exemplar})
+
+    def _contrasts(self, found: list[Contrast]) -> None:
+        fresh = [each for each in found if self._roster.row(each.series) < 0]
+        for each in fresh:
+            if self.admit([each.series], derived=True)[0] >= 0:
+                prepare(self._roster, each)
+        self._derived({each.series: (each.ts_ms, each.value) for each in found})
 
     def _derived(self, found: Derived) -> NDArray[np.int32]:
         if not found:
@@ -61,7 +71,7 @@ class Judging:
         roster = self._roster
         newcomers = [each for each in series if roster.row(each) < 0]
         if newcomers:
-            evicted = roster.admit(newcomers, derived=derived)
+            evicted = roster.admit(newcomers, self._end_ms, derived=derived)
             self._publisher.forget(evicted)
             self.evicted += evicted
         return np.array([roster.row(each) for each in series], dtype=np.int32)

@@ -17,6 +17,7 @@ from detectors.logs import Line, LogBook
 from detectors.publish import Publisher
 from detectors.roster import Roster
 from detectors.rows import ROW
+from detectors.silence import Silence
 from detectors.state import pack, unpack
 from detectors.telemetry import Catalog, Kind, LogBatch, SampleBatch, Series
 
@@ -74,6 +75,7 @@ class Detector:
         self._logbook = LogBook()
         self._roster = Roster(self.config.max_series)
         self._publisher = Publisher(domain, self._roster)
+        self._silence = Silence(domain, self._roster)
         self._edges: dict[tuple[str, str], int] = {}
         self._minute = -1
         self._row_of = np.empty(0, np.int32)
@@ -131,8 +133,10 @@ class Detector:
     def _close(self, end: int, batch: SampleBatch, lines: list[Line]) -> list[Tick]:
         roster = self._roster
         minute = (end - self.config.tick_ms) // SLOT_MS
+        silent: list[Anomaly] = []
         if minute > self._minute:
             roster.refresh(end - self.config.tick_ms)
+            silent = self._silence.check(end)
             self._minute = minute
         judging = Judging(roster, self._publisher, end)
         judging.emitted(self._rows_of(batch, judging), batch.ts_ms, batch.value)
@@ -140,7 +144,7 @@ class Detector:
         judging.counted(self._logbook.count(lines, end))
         self._forget_evicted(judging)
         self.closed_ms = end
-        return self._tick(end, judging.anomalies + self._publisher.fall_silent(end), edges)
+        return self._tick(end, judging.anomalies + self._publisher.fall_silent(end) + silent, edges)
 
     def _rows_of(self, batch: SampleBatch, judging: Judging) -> NDArray[np.int32]:
         """Return the bank's rows of a batch; only series that have none cost more than a look-up."""
@@ -197,13 +201,14 @@ class Detector:
             "pools": [list(key) for key in roster.pool_keys],
             "free": roster.free,
             "derived": sorted(roster.derived),
+            "silence": self._silence.dump(),
             "edges": [[caller, callee, ts] for (caller, callee), ts in self._edges.items()],
             "open": [[row, each.model_dump(mode="json")] for row, each in self._publisher.open.items()],
         }
         held = self._hold.everything()
         arrays: dict[str, NDArray[Any]] = {"rows": roster.rows[: roster.used].view(np.uint8)}
         arrays |= {f"pools.{name}": array for name, array in roster.pools._asdict().items()}
-        arrays |= {"crowd": roster.crowd[: roster.used]}
+        arrays |= {"crowd": roster.crowd[: roster.used], "born": roster.born[: roster.used]}
         arrays |= {"held.ts_ms": held.ts_ms, "held.series": held.series, "held.value": held.value}
         return pack(header, arrays)
 
@@ -238,7 +243,9 @@ class Detector:
         roster.evicted, roster.refused = header["evicted"], header["refused"]
         roster.rows[: roster.used] = arrays["rows"].view(ROW)
         roster.crowd[: roster.used] = arrays["crowd"]
+        roster.born[: roster.used] = arrays["born"]
         roster.pools = Pools(**{name: arrays[f"pools.{name}"] for name in Pools._fields})
+        self._silence.restore(header["silence"])
         self._edges = {(caller, callee): ts for caller, callee, ts in header["edges"]}
         self._publisher.open = {row: Anomaly.model_validate(each) for row, each in header["open"]}
         held = SampleBatch(arrays["held.ts_ms"], arrays["held.series"], arrays["held.value"])

@@ -65,6 +65,12 @@ class Roster:
         self.counts_failures = np.zeros(256, np.bool_)
         self.crowd = np.ones(256, np.int32)
         """Living instances of the row's service and metric, as counted at the last refresh."""
+        self.born = np.zeros(256, np.int64)
+        """Tick in which a row's series was first seen."""
+        self.services: list[str] = []
+        self.speaker = np.full(256, -1, np.int32)
+        """Number in `services` of the service that emits the row's metric; -1 for edges, logs and derived."""
+        self._service_number: dict[str, int] = {}
         self._group_number: dict[Series, int] = {}
         self._group_of = np.full(256, -1, np.int32)
 
@@ -72,7 +78,7 @@ class Roster:
         """Return the row of a series, or -1."""
         return self._row.get(series, -1)
 
-    def admit(self, newcomers: Iterable[Series], *, derived: bool = False) -> list[int]:
+    def admit(self, newcomers: Iterable[Series], now: int, *, derived: bool = False) -> list[int]:
         """Give rows to series seen for the first time; return rows that were evicted to make room.
 
         A new instance inherits the baseline of the youngest living sibling of the same service and metric,
@@ -88,8 +94,10 @@ class Roster:
                 continue
             row = self._next_row()
             self._enter(series, row)
+            self.born[row] = now
             if derived:
                 self.derived.add(row)
+                self.speaker[row] = -1
             elder = self._elder(series, row)
             # A sum over instances is not like any of them.
             if elder >= 0 and not (derived and self.is_load[row]):
@@ -114,6 +122,7 @@ class Roster:
         self._dirty.clear()
         self.free = list(free)
         self.derived = set(derived)
+        self.speaker[derived] = -1
 
     def groups(self, rows: NDArray[np.int32]) -> list[int]:
         """Return, in ascending order, one row of each crowded group among some rows."""
@@ -145,6 +154,8 @@ class Roster:
             self.counts_failures = np.concatenate([self.counts_failures, np.zeros(row, np.bool_)])
             self.crowd = np.concatenate([self.crowd, np.ones(row, np.int32)])
             self._group_of = np.concatenate([self._group_of, np.full(row, -1, np.int32)])
+            self.born = np.concatenate([self.born, np.zeros(row, np.int64)])
+            self.speaker = np.concatenate([self.speaker, np.full(row, -1, np.int32)])
         self.used += 1
         self.series.append(None)
         self.meaning.append(None)
@@ -170,6 +181,11 @@ class Roster:
             group = group_of(series)
             self._group.setdefault(group, []).append(row)
             self._group_of[row] = self._group_number.setdefault(group, len(self._group_number))
+        if series.peer is None and not is_log(series):
+            number = self._service_number.setdefault(series.service, len(self.services))
+            if number == len(self.services):
+                self.services.append(series.service)
+            self.speaker[row] = number
         place = _place(series)
         self.is_load[row] = meaning.family is Family.LOAD or series.metric == LOG_LINES
         self.counts_failures[row] = meaning.family is Family.ERROR and meaning.shape is Shape.COUNT
@@ -238,7 +254,7 @@ class Roster:
             self.is_load[row] = 0
             self.counts_failures[row] = False
             self.crowd[row] = 1
-            self._group_of[row] = -1
+            self._group_of[row] = self.speaker[row] = -1
             reset(self.rows, row)
             self.free.append(row)
             self._dirty.add(place)
