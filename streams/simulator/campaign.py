@@ -59,6 +59,22 @@ def run_campaign(
     return simulate(plan, out / plan.name, options.seed * 100_003 + number, progress)
 
 
+def usual(world: World, at_s: float) -> tuple[dict[str, float], State, Wiring]:
+    """Rates and the plant as they usually are at a time of the week."""
+    entries = [(entry, entry_rate(entry, at_s)) for entry in world.entries]
+    state, strain, wiring = build(world.system)
+    types = {name: k for k, name in enumerate(world.system.request_types)}
+    flow = np.zeros((len(types), len(world.system.services)))
+    for step in range(120):
+        flow[:] = 0.0
+        for entry, rate in entries:
+            flow[types[entry.request_type], world.system.index(entry.service)] += rate
+        run_step(5.0, state, strain, wiring, flow)
+        if step == 0:
+            state.service["cache_mem"] = state.service["stored"] * state.service["key_ttl_s"]
+    return service_rates(world.system, entries), state, wiring
+
+
 class _Campaign:
     def __init__(self, number: int, options: CampaignOptions) -> None:
         self.number = number
@@ -110,12 +126,12 @@ class _Campaign:
         self._red_herrings(first)
 
     def _fault(self, start_s: float, end_s: float, spared: frozenset[str]) -> Fault | None:
-        rates, state, wiring = self._usual(start_s)
+        rates, state, wiring = usual(self.world, start_s)
         kinds = self.options.kinds or tuple(MECHANISMS)
         for kind in self.rng.permutation(kinds):
             site = Site(
                 self.world.system, state, wiring, self.log, self.rng, rates,
-                f"f{len(self.faults) + 1:02d}", start_s, end_s, self.world.entries, spared,
+                f"f{len(self.faults) + 1:02d}", start_s, end_s, self.world.entries, None, spared,
             )  # fmt: skip
             fault = MECHANISMS[str(kind)](site)
             if fault is not None:
@@ -123,21 +139,6 @@ class _Campaign:
                 self.changes += site.changes
                 return fault
         return None
-
-    def _usual(self, at_s: float) -> tuple[dict[str, float], State, Wiring]:
-        """The plant as it usually is at a time of the week."""
-        entries = [(entry, entry_rate(entry, at_s)) for entry in self.world.entries]
-        state, strain, wiring = build(self.world.system)
-        types = {name: k for k, name in enumerate(self.world.system.request_types)}
-        flow = np.zeros((len(types), len(self.world.system.services)))
-        for step in range(120):
-            flow[:] = 0.0
-            for entry, rate in entries:
-                flow[types[entry.request_type], self.world.system.index(entry.service)] += rate
-            run_step(5.0, state, strain, wiring, flow)
-            if step == 0:
-                state.service["cache_mem"] = state.service["stored"] * state.service["key_ttl_s"]
-        return service_rates(self.world.system, entries), state, wiring
 
     def _red_herrings(self, fault: Fault) -> None:
         """What makes the innocent look guilty, around the minute of a fault."""

@@ -33,6 +33,8 @@ class Site:
     start_s: float
     end_s: float
     entries: tuple[Entry, ...]
+    only: str | None = None
+    """The one service that may be chosen; any, if None."""
     spared: frozenset[str] = frozenset()
     """Services that another fault has taken already."""
     changes: list[Change] = field(default_factory=list)
@@ -43,7 +45,11 @@ class Site:
         able = [
             s
             for s in self.system.services
-            if s.kind in kinds and s.name not in self.spared and self.rates[s.name] >= BUSY_RPS and where(s)
+            if s.kind in kinds
+            and self.only in (None, s.name)
+            and s.name not in self.spared
+            and self.rates[s.name] >= BUSY_RPS
+            and where(s)
         ]
         return able[int(self.rng.integers(len(able)))] if able else None
 
