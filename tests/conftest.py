@@ -52,6 +52,15 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
         yield chosen
 
 
+@pytest.fixture(scope="session")
+def is_apache(request: pytest.FixtureRequest) -> bool:
+    """Whether this run is about Apache Kafka rather than about the embedded broker."""
+    choice = request.config.getoption("--kafka")
+    configured = settings_module.load().kafka.bootstrap_servers
+    default = KafkaSettings.model_fields["bootstrap_servers"].default
+    return choice in ("apache1", "apache3") or (choice is None and configured != default)
+
+
 _run_numbers = itertools.count(1)
 
 

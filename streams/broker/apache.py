@@ -63,6 +63,7 @@ class ApacheKafka(Broker):
         self.nodes = nodes
         self._servers: list[ServerProcess] = []
         self._ports: list[int] = []
+        self._java: list[str] = []
         self._directory: Path | None = None
 
     @property
@@ -86,9 +87,9 @@ class ApacheKafka(Broker):
         controllers = [free_port() for _ in range(self.nodes)]
         voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in enumerate(controllers, start=1))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", f"{libs}/*"]
         for number, port in enumerate(self._ports, start=1):
-            properties = self._directory / f"node-{number}.properties"
-            properties.write_text(
+            self._properties(number).write_text(
                 PROPERTIES.format(
                     node=number,
                     voters=voters,
@@ -99,23 +100,38 @@ class ApacheKafka(Broker):
                     in_sync=max(1, self.nodes - 1),
                 )
             )
-            java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", f"{libs}/*"]
+            storage = ["kafka.tools.StorageTool", "format", "-t", cluster]
             subprocess.run(
-                [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)],
-                check=True,
-                capture_output=True,
+                [*self._java, *storage, "-c", str(self._properties(number))], check=True, capture_output=True
             )
+        self.resume()
+
+    def resume(self) -> None:
+        """Start the nodes on their data, first or again."""
+        for number, port in enumerate(self._ports, start=1):
+            properties = self._properties(number)
             self._servers.append(
                 ServerProcess(
-                    [*java, "kafka.Kafka", str(properties)],
+                    [*self._java, "kafka.Kafka", str(properties)],
                     port,
-                    self._directory / f"node-{number}.log",
+                    properties.with_suffix(".log"),
                     stop_grace_s=STOP_GRACE_S,
                 )
             )
         for server in self._servers:
             server.wait_until_listening(START_TIMEOUT_S)
         self._wait_until_serving()
+
+    def kill(self) -> None:
+        """End all nodes as a power cut would, keeping their data for `resume`."""
+        for server in self._servers:
+            server.kill()
+        self._servers = []
+
+    def _properties(self, number: int) -> Path:
+        if self._directory is None:
+            raise UserError("Kafka is not started")
+        return self._directory / f"node-{number}.properties"
 
     def _wait_until_serving(self) -> None:
         """A node listens before the cluster has a leader; ask for metadata until all nodes are in it."""

@@ -31,11 +31,14 @@ def run(
     from streams import logging, settings
     from streams.errors import ConfigError
     from streams.service import STAGES
+    from streams.sinks import named
 
     for name in stage or ():
         if name not in STAGES:
             raise ConfigError(f"there is no stage {name!r}; there are: {', '.join(STAGES)}")
     effective = settings.load(config)
+    for sink in effective.notify.sinks:
+        named(sink)  # a wrong name is a mistake of now, not of the stage that will need it
     logging.configure(effective.log)
     _announce(effective)
     stop = _stop_on_signals()
