@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "decode": ("streams.cli.decode", "Show what a record becomes, or why not."),
     "schema": ("streams.cli.schema", "Export the JSON Schemas of all messages."),
     "config": ("streams.cli.config", "Print the effective settings, secrets masked."),
+    "explain": ("streams.cli.explain", "Say why: the cause's terms, the alternatives, what was exonerated."),
+    "topology": ("streams.cli.topology", "Show, compare, import and export who depends on whom."),
     "bench": ("streams.cli.bench", "Compare with named peers, measured in the same run."),
 }
 

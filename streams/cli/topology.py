@@ -1,0 +1,222 @@
+"""`headwater topology`: what depends on what, who says so, and where they disagree."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from correlator.topology import Topology
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Show, compare and exchange the topology: who depends on whom, who says so, since when. Sources are "
+    "files (headwater YAML, Backstage catalog-info, a recording's folder, JSON lines of edges) or, without "
+    "--from, the evidence log on Kafka.",
+)
+
+From = Annotated[
+    list[Path] | None, typer.Option("--from", help="File or recording; may be repeated. Default: Kafka.")
+]
+Domain = Annotated[str, typer.Option(help="Unit of correlation, such as an environment.")]
+At = Annotated[str | None, typer.Option(help="As of this time, ISO 8601 UTC or Unix ms. Default: newest.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Config = Annotated[Path | None, typer.Option("--config", help="YAML settings file.")]
+
+
+@app.command()
+def show(
+    service: Annotated[str | None, typer.Argument(help="Only the neighbours of this service.")] = None,
+    source: From = None,
+    domain: Domain = "default",
+    at: At = None,
+    believed: Annotated[
+        str | None, typer.Option(help="What was believed then, instead of what is known now.")
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """List edges as of a time, with who says so and how far each is believed (0 to 1)."""
+    from streams.topology.documents import instant
+
+    topology, newest = _load(source, domain, config)
+    at_ms = newest if at is None else instant(at, "--at")
+    believed_ms = None if believed is None else instant(believed, "--believed")
+    if service is not None and service not in topology:
+        from streams.errors import UserError
+
+        raise UserError(f"no source names a service {service!r}")
+    rows: list[dict[str, Any]] = []
+    callers = topology.services() if service is None else [service]
+    for caller in callers:
+        for found in topology.callees(caller, at_ms, believed_ms):
+            rows.append(_row(caller, found.service, found))
+    if service is not None:
+        for found in topology.callers(service, at_ms, believed_ms):
+            rows.append(_row(found.service, service, found))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        kind = f"  ({row['kind']})" if row["kind"] else ""
+        marks = ", ".join(row["sources"]) + ("" if row["declared"] else "; discovered, not declared")
+        typer.echo(f"{row['caller']} → {row['callee']}{kind}  {row['belief']:.2f}  {marks}")
+    typer.echo(f"{len(rows)} edges", err=True)
+
+
+def _row(caller: str, callee: str, found: Any) -> dict[str, Any]:
+    return {
+        "caller": caller,
+        "callee": callee,
+        "kind": found.kind,
+        "sources": [str(s) for s in found.sources],
+        "belief": round(found.belief, 3),
+        "declared": found.declared,
+    }
+
+
+@app.command()
+def conflicts(
+    source: From = None,
+    domain: Domain = "default",
+    at: At = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """List where sources disagree: undeclared, never observed, outside of schedule, two kinds, directions."""
+    from correlator.contradictions import contradictions
+    from streams.topology.documents import instant
+
+    topology, newest = _load(source, domain, config)
+    found = contradictions(topology, newest if at is None else instant(at, "--at"))
+    if as_json:
+        rows = [{"kind": c.kind, "caller": c.caller, "callee": c.callee, "text": c.text} for c in found]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for each in found:
+        typer.echo(f"{each.kind:<17} {each.text}")
+    typer.echo(f"{len(found)} contradictions", err=True)
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="File or recording.")],
+    after: Annotated[Path, typer.Argument(help="File or recording.")],
+    domain: Domain = "default",
+    as_json: Json = False,
+) -> None:
+    """Compare two files: edges that came (+), went (-) or changed their terms (~). Exit code 1 if any did."""
+    now_ms = time.time_ns() // 1_000_000
+    old, new = _terms(before, domain, now_ms), _terms(after, domain, now_ms)
+    rows = [{"change": "+", "caller": c, "callee": d} for c, d in sorted(new.keys() - old.keys())]
+    rows += [{"change": "-", "caller": c, "callee": d} for c, d in sorted(old.keys() - new.keys())]
+    rows += [
+        {"change": "~", "caller": c, "callee": d}
+        for c, d in sorted(new)
+        if old.get((c, d), new[c, d]) != new[c, d]
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        for row in rows:
+            typer.echo(f"{row['change']} {row['caller']} → {row['callee']}")
+    raise SystemExit(1 if rows else 0)
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="headwater YAML, Backstage catalog-info, or a recording.")],
+    domain: Domain = "default",
+    dry_run: Annotated[bool, typer.Option(help="Read and check only; publish nothing.")] = False,
+    config: Config = None,
+) -> None:
+    """Publish a file's declared edges to the topic headwater.topology."""
+    from streams import settings
+    from streams.topology.documents import read_edges
+
+    edges = read_edges(file, domain, time.time_ns() // 1_000_000)
+    if dry_run:
+        typer.echo(f"{file}: {len(edges)} edges, nothing wrong")
+        return
+    from confluent_kafka import KafkaException
+
+    from streams.errors import BrokerUnavailable
+    from streams.kafka import admin, producer
+    from streams.kafka.cluster import metadata, require
+    from streams.wire.codec import encode
+
+    kafka = settings.load(config).kafka
+    require(metadata(admin(kafka), kafka.bootstrap_servers), ["headwater.topology"])
+    sender = producer(kafka)
+    failures: list[str] = []
+    for edge in edges:
+        sender.produce(
+            "headwater.topology",
+            key=f"{edge.caller}\x1f{edge.callee}".encode(),
+            value=encode(edge),
+            on_delivery=lambda error, _: failures.append(str(error)) if error else None,
+        )
+        sender.poll(0)
+    try:
+        left = sender.flush(30)
+    except KafkaException as error:
+        raise BrokerUnavailable(str(error)) from None
+    if left or failures:
+        raise BrokerUnavailable(f"{left + len(failures)} of {len(edges)} edges were not accepted")
+    typer.echo(f"{len(edges)} edges published to headwater.topology")
+
+
+@app.command()
+def export(
+    source: From = None,
+    domain: Domain = "default",
+    form: Annotated[
+        Literal["yaml", "backstage"], typer.Option("--format", help="yaml keeps all terms.")
+    ] = "yaml",
+    observed: Annotated[bool, typer.Option(help="Also what is observed, not only declared.")] = False,
+    config: Config = None,
+) -> None:
+    """Print the edges that are believed now as headwater YAML or Backstage entities."""
+    from correlator.evidence import EdgeSource
+    from streams.topology.backstage import to_catalog
+    from streams.topology.documents import to_yaml
+
+    topology, _ = _load(source, domain, config)
+    facts = [
+        fact
+        for fact in topology.facts()
+        if fact.believed_to_ms is None and (observed or fact.source is EdgeSource.DECLARED)
+    ]
+    typer.echo(to_catalog(facts) if form == "backstage" else to_yaml(facts, domain), nl=False)
+
+
+def _load(sources: list[Path] | None, domain: str, config: Path | None) -> tuple[Topology, int]:
+    """The topology of files or of Kafka, and the newest time that it speaks of."""
+    from correlator.topology import Topology
+    from streams import settings
+    from streams.topology.documents import read_edges
+    from streams.topology.reading import observed_edges
+
+    now_ms = time.time_ns() // 1_000_000
+    if sources:
+        edges = [edge for path in sources for edge in read_edges(path, domain, now_ms)]
+    else:
+        edges = observed_edges(settings.load(config), domain)
+    topology = Topology()
+    for edge in edges:
+        topology.apply(edge)
+    return topology, max((edge.last_seen_ms for edge in edges), default=now_ms)
+
+
+def _terms(path: Path, domain: str, now_ms: int) -> dict[tuple[str, str], tuple[Any, ...]]:
+    from streams.topology.documents import read_edges
+
+    return {
+        (e.caller, e.callee): (e.callee_kind, e.valid_from_ms, e.valid_to_ms, e.schedule, e.source)
+        for e in read_edges(path, domain, now_ms)
+    }
