@@ -25,9 +25,9 @@ from streams.simulator import CampaignOptions, simulate
 from streams.simulator.campaign import campaign_plan, usual
 from streams.simulator.changes import ChangeLog
 from streams.simulator.faults import MECHANISMS, Site
+from streams.simulator.plan import Plan
 from streams.simulator.queueing import run_step
 from streams.simulator.rates import entry_rate
-from streams.simulator.simulation import Plan
 from streams.simulator.state import State, Wiring, build
 from streams.simulator.truth import Fault
 from streams.simulator.world import World

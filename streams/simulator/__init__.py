@@ -4,8 +4,9 @@ Knows neither the detectors nor the correlator, and no constant of theirs.
 """
 
 from streams.simulator.campaign import CampaignOptions, run_campaign
+from streams.simulator.plan import Plan
 from streams.simulator.scenarios import SCENARIOS, Scenario, run_scenario
-from streams.simulator.simulation import Plan, simulate
+from streams.simulator.simulation import simulate
 from streams.simulator.stage import Options
 
 __all__ = [

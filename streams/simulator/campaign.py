@@ -11,9 +11,10 @@ import numpy as np
 
 from streams.simulator.changes import Change, ChangeLog
 from streams.simulator.faults import MECHANISMS, Site
+from streams.simulator.plan import Plan
 from streams.simulator.queueing import run_step
 from streams.simulator.rates import entry_rate, service_rates
-from streams.simulator.simulation import Plan, simulate
+from streams.simulator.simulation import simulate
 from streams.simulator.state import State, Wiring, build
 from streams.simulator.strain import Press
 from streams.simulator.truth import Fault

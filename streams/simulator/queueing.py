@@ -3,7 +3,8 @@
 Open queueing network, solved once a step in call order: Sakasegawa's approximation of the M/G/c wait below
 saturation, a fluid backlog above it; log-logistic response times, so that quantiles and the share beyond a
 timeout have closed forms. Threads and pooled connections are held while callees are waited for: that is how
-back-pressure climbs. Source of the approximation: Sakasegawa, Ann. Inst. Stat. Math. 29 (1977).
+back-pressure climbs. All compiled code stands in this one file, because numba's cache does not notice
+changes in other files. Source of the approximation: Sakasegawa, Ann. Inst. Stat. Math. 29 (1977).
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.errors import UserError
-from streams.simulator.simulation import Plan, simulate
+from streams.simulator.plan import Plan
+from streams.simulator.simulation import simulate
 from streams.simulator.stage import Options
 from streams.simulator.stories import demo, dependencies, overlaps, rollouts
 

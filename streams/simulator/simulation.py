@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.simulator.alerts import AlertRules
-from streams.simulator.changes import Change
 from streams.simulator.chunk import Chunk, snapshot_buffers
-from streams.simulator.graph import System
+from streams.simulator.documents import write_documents
 from streams.simulator.instances import Roster
 from streams.simulator.instruments import Instruments
-from streams.simulator.load import Entry, Load, Surge
+from streams.simulator.load import Load
 from streams.simulator.logs import Logger
+from streams.simulator.plan import Plan
 from streams.simulator.queueing import run_step
 from streams.simulator.state import State, Strain, Wiring, build
 from streams.simulator.strain import Press
@@ -32,8 +31,6 @@ from streams.simulator.writer import (
     METRICS,
     Names,
     SortedTable,
-    write_lines,
-    write_object,
 )
 
 CHUNK_STEPS = 240
@@ -41,29 +38,6 @@ ROLLOUT_GAP_S = 20.0
 """Between the replacement of one pod and the next."""
 WARM_UP_S = 1800.0
 """Run before the recording begins, so that queues, caches and averages are in their usual state."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that determines a recording, beside the seed."""
-
-    name: str
-    system: System
-    entries: tuple[Entry, ...]
-    start_s: float
-    end_s: float
-    interval_s: float = 15.0
-    substeps: int = 3
-    changes: tuple[Change, ...] = ()
-    faults: tuple[Fault, ...] = ()
-    presses: tuple[Press, ...] = ()
-    """Disturbances that are no fault: noisy neighbours, crawlers, harmless jobs."""
-    surges: tuple[Surge, ...] = ()
-    cold_until_s: float = 0.0
-    """Until then nothing is scored: no detector can know the system yet."""
-    notes: tuple[str, ...] = ()
-    extra: dict[str, object] = field(default_factory=dict)
-    """Further keys of `recording.json`."""
 
 
 def simulate(plan: Plan, out: Path, seed: int, progress: Callable[[float], None] | None = None) -> Path:
@@ -136,47 +110,7 @@ class Run:
         for table in tables.values():
             table.close()
         last_ms = max([round(plan.end_s * 1000), *(table.last_ms for table in tables.values())])
-        self._documents(out, last_ms)
-
-    def _documents(self, out: Path, end_ms: int) -> None:
-        plan = self.plan
-        guilty = {f.change.id for f in plan.faults if f.change} | {
-            c for f in plan.faults for c in f.contributing
-        }
-        write_lines(
-            out / "changes.jsonl", (c.line() for c in sorted(plan.changes, key=lambda c: (c.ts_s, c.id)))
-        )
-        write_lines(out / "alerts.jsonl", self.alerts.lines)
-        # What harmed nobody and moved nothing was no fault; `truth.jsonl` still tells of it.
-        write_lines(out / "labels.jsonl", (s.label() for s in self.shadows if s.harmful))
-        if plan.cold_until_s > plan.start_s:
-            cold = {"start_ms": round(plan.start_s * 1000), "end_ms": round(plan.cold_until_s * 1000)}
-            write_lines(out / "ignore.jsonl", [cold | {"why": "first sight of the system"}])
-        innocent = [c.id for c in plan.changes if c.id not in guilty]
-        write_lines(out / "truth.jsonl", (s.record(innocent) for s in self.shadows))
-        write_object(out / "topology.json", declared_topology(plan.system))
-        write_object(
-            out / "recording.json",
-            {
-                "format": 1,
-                "name": plan.name,
-                "system": plan.system.name,
-                "start_ms": round(plan.start_s * 1000),
-                "end_ms": end_ms,
-                "interval_s": plan.interval_s,
-                "signals": ["metrics", "edges", "logs", "changes", "alerts", "topology"],
-                "source": "headwater simulate",
-                "licence": "Apache-2.0",
-                "notes": [
-                    "Simulated: a queueing network, not a measurement.",
-                    "arrivals.parquet says which samples arrived late, and when; the others came at once.",
-                    "Rows of edges.parquet whose server columns are all NaN come from client metrics alone: "
-                    "the callee emits no spans.",
-                    *plan.notes,
-                ],
-                **plan.extra,
-            },
-        )
+        write_documents(out, plan, last_ms, self.shadows, self.alerts.lines)
 
     def _settle(self) -> None:
         steps = round(WARM_UP_S / self.plan.interval_s)
@@ -282,21 +216,3 @@ AFTERMATH_S = 600.0
 
 def _followed(fault: Fault, t: float) -> bool:
     return t < fault.end_s + AFTERMATH_S
-
-
-def declared_topology(system: System) -> dict[str, object]:
-    """The diagram on the wiki: without what nobody drew, with what is no longer true."""
-    hidden = {s.name for s in system.services if not s.declared}
-    drawn: dict[tuple[str, str], dict[str, str]] = {}
-    for edge in system.edges:
-        if edge.declared and not {edge.caller, edge.callee} & hidden:
-            schedule = {"schedule": edge.schedule} if edge.schedule else {}
-            drawn[edge.caller, edge.callee] = schedule
-    drawn |= {pair: {} for pair in system.stale_edges}
-    return {
-        "nodes": [{"service": s.name, "kind": s.kind} for s in system.services if s.declared],
-        "edges": [
-            {"caller": caller, "callee": callee, "source": "declared"} | more
-            for (caller, callee), more in drawn.items()
-        ],
-    }

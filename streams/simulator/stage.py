@@ -9,8 +9,8 @@ import numpy as np
 
 from streams.simulator.changes import Change, ChangeKind, ChangeLog
 from streams.simulator.graph import Edge, Service, System
+from streams.simulator.plan import Plan
 from streams.simulator.shop import ENTRIES, SHOP
-from streams.simulator.simulation import Plan
 from streams.simulator.state import build
 from streams.simulator.strain import Press, Where
 from streams.simulator.truth import Fault, rows_of

@@ -8,8 +8,8 @@ import numpy as np
 
 from streams.simulator.changes import Change
 from streams.simulator.load import Surge
+from streams.simulator.plan import Plan
 from streams.simulator.shop import CART, LOGIN
-from streams.simulator.simulation import Plan
 from streams.simulator.stage import DAY_S, HOUR_S, TUESDAY_S, Options, Stage
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from streams.simulator.graph import Edge, Service
+from streams.simulator.plan import Plan
 from streams.simulator.shop import SHOP
-from streams.simulator.simulation import Plan
 from streams.simulator.stage import DAY_S, HOUR_S, TUESDAY_S, Options, Stage, altered
 
 WINDOW_S = (2 * HOUR_S, 4 * HOUR_S)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from streams.simulator.graph import Service
+from streams.simulator.plan import Plan
 from streams.simulator.shop import BROWSE, SEARCH, SHOP
-from streams.simulator.simulation import Plan
 from streams.simulator.stage import DAY_S, HOUR_S, TUESDAY_S, Options, Stage, altered
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from streams.simulator.plan import Plan
 from streams.simulator.shop import CART, PARTNER, SHOP
-from streams.simulator.simulation import Plan
 from streams.simulator.stage import DAY_S, HOUR_S, TUESDAY_S, Options, Stage, altered
 
 
