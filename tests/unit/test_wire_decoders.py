@@ -103,6 +103,26 @@ def test_a_defect_in_a_decoder_is_poison_and_not_a_crash(builder, monkeypatch):
         decoders.decode(record({}, "x"), builder)
 
 
+@pytest.mark.parametrize("document", [SAMPLE, SAMPLE | {"value": "x"}, SAMPLE | {"ts_ms": None}, [SAMPLE]])
+def test_the_short_cut_of_native_records_changes_nothing(catalogs, document):
+    """A setting that names the default decoder leads around the short cut."""
+    outcomes = []
+    for decoders in (Decoders(), Decoders({"headwater.metrics": "native_metrics"})):
+        into = TelemetryBuilder(lambda domain: catalogs.setdefault(domain, Catalog()))
+        try:
+            taken = decoders.decode(record(document), into)
+        except DecodeError as error:
+            outcomes.append((str(error), into.take()))
+        else:
+            outcomes.append((taken, into.take()["default"].samples.value.tolist()))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_the_short_cut_does_not_swallow_other_shapes(builder):
+    assert Decoders().choose(record({"resourceLogs": []}))[0].name == "otlp_logs"
+    assert Decoders().decode(record({"resourceLogs": []}), builder) == 0
+
+
 def test_a_tombstone_is_nothing(builder):
     assert Decoders().decode(record(None, "headwater.topology"), builder) == 0
 
