@@ -25,7 +25,7 @@ from detectors.grid import (
 from detectors.persistence import sustained
 from detectors.residual import MIN_SLOTS, remember, scale_of, shaped
 from detectors.rows import NEVER, OWN, TRAIL, Row, Rows
-from detectors.tail import LEVELS, learn_burst, learn_own, level_of, pool_tail, rarity
+from detectors.tail import LEVELS, learn_burst, learn_day, learn_own, level_of, pool_tail, rarity
 
 LIVE_SLOTS = 10
 """Slots without a sample after which a series no longer speaks for its siblings."""
@@ -148,6 +148,7 @@ def _judge(
             out.z[i] = z
             learn_own(row, a)
             learn_burst(row, a, now, slot_ms)
+            learn_day(row, a, now)
             pools.histogram[p, level_of(a)] += 1.0
         _put(row, now, y)
 

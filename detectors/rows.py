@@ -17,7 +17,8 @@ OWN = 240
 """Deviations from which a series' own tail is read: 24 of them lie above the 90 % quantile."""
 PEAKS = 6
 """Remembered episode peaks; the third largest is the record, three more cover those that expire."""
-TRAIL = 16
+HALF_HOURS = 48
+TRAIL = 12
 """Newest samples, for dating back and for the sample that travels with an anomaly."""
 NEVER = -(2**62)
 """A time before all others, far enough from the edge of int64 that differences cannot wrap."""
@@ -80,6 +81,9 @@ _FIELDS: list[tuple[str, str, int, float]] = [
     ("ring", "f4", WINDOW, 0),
     ("order", "u1", WINDOW, 0),
     ("own", "u1", OWN, 0),
+    # Largest deviation of each half hour: of today, yesterday and the day before.
+    *((name, "u1", HALF_HOURS, 0) for name in ("today", "yesterday", "eve")),
+    ("half_hour", "i8", 0, 0),
 ]
 
 
@@ -121,6 +125,7 @@ BLANK = _blank()
 INHERITED = (
     *("interval", "ring", "order", "filled", "head", "median", "iqr", "within", "pending"),
     *("own", "own_count", "own_head", "own_level", "own_above", "own_at", "peak", "peak_ts"),
+    *("today", "yesterday", "eve", "half_hour"),
 )
 """What a new instance takes over from its elder: how the metric behaves, not what happens right now."""
 

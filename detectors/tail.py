@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from detectors.compiled import compiled
-from detectors.rows import OWN, PEAKS, Row
+from detectors.rows import HALF_HOURS, OWN, PEAKS, Row
 
 CAP = 12.0
 SHAPE = 0.15
@@ -42,6 +42,7 @@ EPISODE_Z = 2.0
 APART_SLOTS = 8
 RECORD_SLOTS = 720
 """Bursts above z = 2, more than 8 slots apart, are remembered for 720 slots (12 h of minutes)."""
+HALF_HOUR_MS = 1_800_000
 AT_RECORD = 1.7
 """Score at the record itself: where the correlator begins to count evidence."""
 
@@ -160,13 +161,55 @@ def learn_burst(row: Row, a: float, now: int, slot_ms: int) -> None:
 
 
 @compiled
+def learn_day(row: Row, a: float, now: int) -> None:
+    """Keep the largest deviation of each half hour of the last three days."""
+    half_hour = now // HALF_HOUR_MS
+    gone = half_hour - row.half_hour
+    if gone > HALF_HOURS or gone < 0:
+        # Longer away than a day: what is remembered is of another time.
+        for k in range(HALF_HOURS):
+            row.today[k] = row.yesterday[k] = row.eve[k] = 0
+        gone = 1
+    for k in range(gone):
+        at = (half_hour - k) % HALF_HOURS
+        row.eve[at] = row.yesterday[at]
+        row.yesterday[at] = row.today[at]
+        row.today[at] = 0
+    row.half_hour = half_hour
+    at = half_hour % HALF_HOURS
+    row.today[at] = max(row.today[at], level_of(a))
+
+
+@compiled
+def habit_of(row: Row, now: int) -> float:
+    """Return what this time of day brought on both of the last two days, half an hour early or late; or 0."""
+    half_hour = now // HALF_HOUR_MS
+    if half_hour - row.half_hour > 1:
+        return 0.0
+    entered = 1 if half_hour > row.half_hour else 0
+    one = 0
+    two = 0
+    for k in range(-1, 2):
+        at = (half_hour + k) % HALF_HOURS
+        # Half hours that this day has not reached yet are a day younger.
+        if k >= 1 - entered:
+            one = max(one, row.today[at])
+            two = max(two, row.yesterday[at])
+        else:
+            one = max(one, row.yesterday[at])
+            two = max(two, row.eve[at])
+    a = deviation_at(float(min(one, two)))
+    return a if a > EPISODE_Z else 0.0
+
+
+@compiled
 def rarity(row: Row, a: float, pool_u: float, pool_b: float, now: int, slot_ms: int) -> float:
-    """Return the least extreme of pool, own and record; 0 … `CAP`."""
+    """Return the least extreme of pool, own, and what is known of it; 0 … `CAP`."""
     score = min(beyond(a, pool_u, pool_b), CAP)
     u = own_threshold(row)
     if u > 0.0:
         score = min(score, beyond(a, u, 0.6 * u))
-    u3 = record_of(row, now, slot_ms)
+    u3 = max(record_of(row, now, slot_ms), habit_of(row, now))
     if u3 > 0.0:
         if a <= u3:
             score = min(score, AT_RECORD * a / u3)

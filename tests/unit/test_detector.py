@@ -170,3 +170,34 @@ def test_late_samples_are_counted_and_change_nothing():
     assert detector.late == 1
     detector.late = 0
     assert detector.dump() == before
+
+
+def nightly(days, peaks, seed=12):
+    """Samples a minute over days; from 02:10 a job of half an hour, as high as that night's peak."""
+    rng = np.random.default_rng(seed)
+    column = 20 + rng.standard_normal(days * 1440)
+    for day, peak in enumerate(peaks):
+        column[day * 1440 + 130 : day * 1440 + 160] += peak
+    # The fleet gives the pooled yardstick; its other members have no job.
+    values = {Series(f"s{k}", "cpu", unit="%"): 20 + rng.standard_normal(days * 1440) for k in range(3)}
+    values[Series("db", "cpu", unit="%")] = column
+    _, anomalies = run(values)
+    return [
+        max(
+            (a.score for a in anomalies if a.service == "db" and a.first_ms // (1440 * MINUTE) == day),
+            default=0,
+        )
+        for day in range(days)
+    ]
+
+
+def test_a_nightly_job_is_news_for_two_nights_only():
+    scores = nightly(5, [40, 40, 40, 40, 40])
+    assert min(scores[:2]) > 8
+    assert max(scores[2:]) < 4.5
+
+
+def test_a_nightly_job_that_has_grown_is_news_again():
+    scores = nightly(5, [20, 20, 20, 20, 90])
+    assert max(scores[2:4]) < 4.5
+    assert scores[4] > 6.5
