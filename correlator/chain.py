@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from correlator.evidence import EdgeSource
-from correlator.harm import felt_on, loudness
+from correlator.harm import felt_on, loudness, speaks_of
 from correlator.incident import Hop
 from correlator.scene import Scene
 from correlator.service_evidence import FLOOR, ServiceEvidence
@@ -84,18 +84,22 @@ def _way(end: str, parents: dict[str, list[str]], scene: Scene) -> list[str]:
 
 
 def _onward(path: list[str], depth: dict[str, int], scene: Scene) -> list[str]:
-    """Prolong towards the users while a caller shows that it waits for, or fails by, the last."""
+    """Prolong towards the users while a caller suffers, and the edge, where it is measured, shows why."""
     while len(path) <= LONGEST:
         last = path[-1]
         ahead = [
-            (felt_on(n.service, last, scene), n.service)
+            (felt_on(n.service, last, scene), loudness(n.service, scene), n.service)
             for n in scene.callers(last)
-            if n.service in depth and n.service not in path and loudness(n.service, scene) >= FELT
+            if n.service in depth and n.service not in path
         ]
-        ahead = [found for found in ahead if found[0] >= FELT]
+        ahead = [
+            found
+            for found in ahead
+            if found[1] >= FELT and (found[0] >= FELT or not speaks_of(found[2], last, scene))
+        ]
         if not ahead:
             break
-        path.append(max(ahead)[1])
+        path.append(max(ahead)[2])
     return path
 
 

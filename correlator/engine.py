@@ -290,6 +290,7 @@ class Engine:
             return None
         changed = _what_changed(state, top, late)
         state.published, state.top = said, top
+        state.was_candidate = incident.is_candidate
         state.revision += 1
         if quiet and state.closed_ms is None:
             state.closed_ms = now_ms

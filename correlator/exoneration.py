@@ -6,6 +6,7 @@ from correlator.chain import onset_of
 from correlator.evidence import Change, ChangeKind
 from correlator.factors import instances, job
 from correlator.factors.change import slack_ms, weight_of
+from correlator.factors.dependencies import explained
 from correlator.incident import Exoneration
 from correlator.narrative import clock, what_is_wrong
 from correlator.ranking import Scored
@@ -14,6 +15,8 @@ from correlator.scene import Scene
 SUSPICIOUS_MS = 2 * 3_600_000
 """Changes of the last two hours are what a person asks about first."""
 MOST = 8
+WAITS = 0.6
+"""Part of a service's trouble that ill callees must account for, to call it waiting."""
 ALIKE = 0.25
 """Relative difference between versions under which they behave alike."""
 
@@ -76,6 +79,10 @@ def _reason(change: Change, blamed: str, scene: Scene) -> str | None:
             return f"{what}: {change.service} deviated before it"
         if blamed in _reachable(change.service, scene) and mine.cause_excess <= 0:
             return f"{what}: {change.service} waits for {blamed}; its own time and resources did not change"
+        accounted, by = explained(change.service, scene)
+        if accounted >= WAITS * mine.severity:
+            share = min(accounted / mine.severity, 1.0)
+            return f"{what}: {share:.0%} of what {change.service} shows is what {by}, which it calls, causes"
         later_s = (onset_of(scene, change.service) - onset_of(scene, blamed)) / 1000
         if later_s > scene.interval_ms / 1000:
             return f"{what}: {change.service} began to deviate {later_s:.0f} s after {blamed}"

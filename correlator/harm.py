@@ -73,3 +73,9 @@ def felt_on(caller: str, callee: str, scene: Scene) -> float:
         elif anomaly.signal.family is Family.ERROR:
             fail = max(fail, failing(episode))
     return slow + FAILED_WEIGHT * fail
+
+
+def speaks_of(caller: str, callee: str, scene: Scene) -> bool:
+    """Whether any signal of the edge between them deviates: it is measured, then."""
+    mine = scene.evidence.get(callee)
+    return mine is not None and caller in mine.callers

@@ -15,6 +15,8 @@ from correlator.narrative import evidence_line, kind_of, summary, title, what_is
 from correlator.ranking import Scored
 from correlator.scene import Scene
 
+RIPE_MS = 60_000
+"""How long an incident must last before a model may be asked: the first tick rarely shows the whole."""
 SHOWN = 10
 """Hypotheses published; recall beyond ten helps nobody."""
 
@@ -40,6 +42,7 @@ def compose(
     }
     hops = hypotheses[0].chain if hypotheses else ()
     abstention = abstain(ranked, scene, first)
+    root = hypotheses[0].service if hypotheses else None
     impact = tuple(
         Impact(
             service=service,
@@ -48,7 +51,7 @@ def compose(
             onset_ms=onset_of(scene, service),
         )
         for service in services
-        if scene.evidence.get(service) and scene.evidence[service].suffering() > 0
+        if service != root and scene.evidence.get(service) and scene.evidence[service].suffering() > 0
     )
     return Incident(
         id=state.id,
@@ -59,7 +62,7 @@ def compose(
         onset_ms=scene.onset_ms,
         severity=_severity(services, impact),
         title=title(list(services), scene),
-        is_candidate=_passes_gate(scene, ranked, abstention is not None),
+        is_candidate=state.was_candidate or _passes_gate(state, scene, ranked, abstention is not None),
         services=services,
         hypotheses=hypotheses,
         abstention=abstention,
@@ -108,9 +111,10 @@ def _severity(services: tuple[str, ...], impact: tuple[Impact, ...]) -> str:
     return "warning" if len(services) < 4 else "high"
 
 
-def _passes_gate(scene: Scene, ranked: list[Scored], abstained: bool) -> bool:
-    """Only chains of more than one piece of evidence are worth a model's time."""
-    if abstained or not ranked:
+def _passes_gate(state: OpenIncident, scene: Scene, ranked: list[Scored], abstained: bool) -> bool:
+    """Only chains of more than one piece of evidence, a minute old, are worth a model's time."""
+    waited_ms = scene.now_ms - state.opened_ms
+    if abstained or not ranked or waited_ms < max(RIPE_MS, min(state.interval_ms, 2 * RIPE_MS)):
         return False
     pieces = sum(len(e.strong_groups) for e in scene.evidence.values())
     return pieces >= 2

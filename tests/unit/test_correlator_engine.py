@@ -6,7 +6,18 @@ T0 = 1_700_000_010_000 // 15_000 * 15_000
 MINUTE = 60_000
 
 
-def anomaly(service, family, at_ms, score=6.0, *, peer=None, direction="up", source="metric", first_ms=None):
+def anomaly(
+    service,
+    family,
+    at_ms,
+    score=6.0,
+    *,
+    peer=None,
+    direction="up",
+    source="metric",
+    first_ms=None,
+    observed=2.0,
+):
     signal = Signal(
         source="edge" if peer else source, metric=f"{family}_x", family=family, unit="s", peer=peer
     )
@@ -23,7 +34,7 @@ def anomaly(service, family, at_ms, score=6.0, *, peer=None, direction="up", sou
         direction=direction,
         score=score,
         peak_score=score,
-        observed=2.0,
+        observed=observed,
         expected=1.0,
         scale=0.1,
     )
@@ -65,7 +76,7 @@ def cascade():
         yield anomaly("db", Family.CPU, when, 8.0, first_ms=at)
         yield anomaly("db", Family.LATENCY, when, 6.0, first_ms=at)
         yield anomaly("cart", Family.LATENCY, when, 7.0, first_ms=at)
-        yield anomaly("web", Family.LATENCY, when, 8.0, first_ms=at)
+        yield anomaly("web", Family.LATENCY, when, 8.0, first_ms=at, observed=4.0)
 
 
 def test_a_cascade_is_one_incident_and_its_root_is_ranked_first():
