@@ -10,7 +10,7 @@ from streams.stages.detect import DetectStage
 from streams.wire.codec import decode
 from streams.wire.deadletter import decode_headers
 from streams.wire.messages import EvidenceRecord
-from tests.shop_on_kafka import evidence_until, items_of, running, sayings
+from tests.shop_on_kafka import Wire, evidence_until, items_of, running, sayings
 
 pytestmark = pytest.mark.kafka
 
@@ -110,3 +110,48 @@ def test_a_clock_an_hour_ahead_does_not_close_everybodys_windows(wire, shop):
 
     newest = max(item.watermark_ms for item in items_of(found) if item.type == "progress")
     assert newest <= time.time_ns() // 1_000_000
+
+
+def test_a_partition_that_is_added_while_running_is_read(wire, shop, is_apache):
+    if not is_apache:
+        pytest.skip("the embedded broker cannot add partitions: run with --kafka apache1")
+    from confluent_kafka.admin import NewPartitions
+
+    from streams.kafka import admin
+
+    topic = wire.settings.kafka.topic("headwater.metrics")
+    half = len(shop.records) // 2
+
+    def stage(settings, health):
+        return DetectStage(settings, health, look_every_s=0.2)
+
+    with running(stage, wire.settings):
+        wire.publish(shop.records[:half])
+        evidence_until(wire, shop.end_ms - 280 * 15_000)
+        client = admin(wire.settings.kafka)
+        for done in client.create_partitions([NewPartitions(topic, 2)]).values():
+            done.result(30)
+        later = Wire(wire.settings)  # a producer that knows of the second partition
+        for name, key, value in shop.records[half:]:
+            later.put(name, value, key, **({"partition": 1} if name == "headwater.metrics" else {}))
+        later.flush()
+        found = evidence_until(wire, shop.end_ms - 30_000)
+
+    assert any(item.type == "anomaly" and item.service == "redis-cart" for item in items_of(found))
+
+
+def test_a_snapshot_of_other_mathematics_is_left_and_the_sources_are_read_again(wire, shop, monkeypatch):
+    from detectors import Detector
+
+    wire.publish(shop.records)
+    with running(DetectStage, wire.settings):
+        before = evidence_until(wire, shop.end_ms - 30_000)
+
+    def refuse(state, config=None):
+        raise ValueError("version 0 is not readable")
+
+    monkeypatch.setattr(Detector, "load", refuse)
+    with running(DetectStage, wire.settings):
+        everything = wire.read("headwater.evidence", lambda found: len(found) >= 2 * len(before) - 5)
+
+    assert sayings(everything) == sayings(before)

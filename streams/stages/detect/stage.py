@@ -10,15 +10,16 @@ from itertools import groupby
 from threading import Event
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import ClusterMetadata
 
 from streams import metrics
-from streams.errors import FatalError, PermanentError
+from streams.errors import FatalError, PermanentError, StateError
 from streams.kafka import DeadLetters, consumer, headers_of, producer, reach
 from streams.serve import Health
 from streams.settings import Settings
 from streams.stages.detect.emitter import Emitter
+from streams.stages.detect.snapshot import Snapshot
 from streams.stages.detect.snapshot_store import SnapshotStore, TopicSnapshots
 from streams.stages.detect.tail import EvidenceTail
 from streams.stages.detect.unit import Clocks, Unit
@@ -39,6 +40,9 @@ MAX_AHEAD_MS = 600_000
 must be held in memory until the slower ones have caught up."""
 QUEUED_KBYTES = 32_768
 """Fetched and not yet decoded, at most; librdkafka's own default is twice that."""
+
+LOOK_FOR_PARTITIONS_S = 60.0
+METADATA_TIMEOUT_S = 5.0
 
 
 class Step(StrEnum):
@@ -95,18 +99,20 @@ class DetectStage:
         clocks: Clocks | None = None,
         reached: Callable[[Step], None] = _nothing,
         batch: int = BATCH,
+        look_every_s: float = LOOK_FOR_PARTITIONS_S,
     ) -> None:
         self._settings = settings
         self._batch = batch
         self._kafka = settings.kafka
         self._health = health
         self._clocks = clocks or Clocks(lambda: time.time_ns() // 1_000_000, time.monotonic)
+        self._look_every_s = look_every_s
         self._reached = reached
         self._topics = {self._kafka.topic(name): name for name in settings.detect.topics}
         self._dense = {self._kafka.topic(name) for name in dense_topics(settings.detect)}
         self._decoders = Decoders(settings.detect.decoders)
         self._owned: dict[int, _Owned] = {}
-        self._saved_at_s = 0.0
+        self._saved_at_s = self._looked_at_s = self._clocks.elapsed_s()
         self._failed = False
         self._tail: EvidenceTail | None = None
         self._evicted = 0
@@ -168,8 +174,6 @@ class DetectStage:
     def _turn(self) -> None:
         messages = self._consumer.consume(self._batch, TURN_S)
         self._health.beat()
-        if self._owned and not self._health.ready_event.is_set():
-            self._health.ready()
         with metrics.PROCESSING.labels("detect").time():
             if messages:
                 self._reached(Step.READ)  # 1
@@ -184,6 +188,8 @@ class DetectStage:
                 self._pace(owned)
         if self._clocks.elapsed_s() - self._saved_at_s >= self._settings.detect.snapshot_interval_s:
             self._checkpoint(list(self._owned.values()))
+        if self._clocks.elapsed_s() - self._looked_at_s >= self._look_every_s:
+            self._look_for_new_partitions()
 
     def _listen(self) -> None:
         """Tell every unit what the others promise."""
@@ -269,10 +275,38 @@ class DetectStage:
                 self._reached(Step.REPLICATED)  # 6
             offsets = [TopicPartition(*key, offset) for key, offset in snapshot.offsets.items()]
             if offsets:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
+                self._commit(offsets)
                 self._reached(Step.COMMITTED)  # 7
             metrics.STATE_STORE_BYTES.labels("detect").set(len(data))
         self._report()
+
+    def _commit(self, offsets: list[TopicPartition]) -> None:
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as refused:
+            # Nothing rests on it but the lag that others see: restarts go by the snapshot. It is refused
+            # during a rebalance, and to a process that has lost its partitions without knowing it yet.
+            log.warning("offsets not committed", reason=refused.args[0].str())
+
+    def _look_for_new_partitions(self) -> None:
+        """Read partitions that a producer has added to its topic; their unit follows from their number."""
+        self._looked_at_s = self._clocks.elapsed_s()
+        try:
+            found = self._consumer.list_topics(timeout=METADATA_TIMEOUT_S)
+        except KafkaException:
+            return  # the broker is away; it is asked again
+        for number, owned in self._owned.items():
+            known = set(owned.partitions)
+            new = [
+                each
+                for each in partitions_of(number, self._unit_count(), self._topics, found)
+                if each not in known
+            ]
+            if new:
+                log.info("partitions added", unit=number, partitions=new)
+                owned.partitions += tuple(new)
+                owned.unit.watermark.add(key for key in new if key[0] in self._dense)
+                self._consumer.incremental_assign([TopicPartition(*key, _BEGINNING) for key in new])
 
     def _report(self) -> None:
         metrics.ACTIVE_SERIES.set(sum(owned.unit.series for owned in self._owned.values()))
@@ -304,6 +338,8 @@ class DetectStage:
                 partitions=len(owned.partitions),
                 from_snapshot=owned.unit.sequence or None,
             )
+        # With nothing to do, too: a spare process is as ready as it can be.
+        self._health.ready()
 
     def _adopt(self, number: int) -> _Owned:
         count = self._unit_count()
@@ -313,8 +349,18 @@ class DetectStage:
         directory = self._settings.state_dir / "detect" / name
         store = SnapshotStore(number, directory, self._snapshots)
         dense = [key for key in partitions if key[0] in self._dense]
-        unit = Unit(number, count, dense, self._settings.detect, self._clocks, store.load())
+        unit = self._unit(number, count, dense, store.load())
         return _Owned(unit, store, partitions, unread_sparse=set(partitions) - set(dense))
+
+    def _unit(
+        self, number: int, count: int, dense: Sequence[PartitionKey], snapshot: Snapshot | None
+    ) -> Unit:
+        try:
+            return Unit(number, count, dense, self._settings.detect, self._clocks, snapshot)
+        except StateError as error:
+            # Written by other detection mathematics, whose ids differ anyway. The sources are still there.
+            log.error("snapshot not used; reading the sources from their beginning", reason=str(error))
+            return Unit(number, count, dense, self._settings.detect, self._clocks)
 
     def _on_revoke(self, client: Consumer, units: list[TopicPartition]) -> None:
         leaving = [self._owned[each.partition] for each in units if each.partition in self._owned]

@@ -54,6 +54,11 @@ class Watermark:
         """The watermark; None before the first record."""
         return self._value_ms
 
+    def add(self, partitions: Iterable[PartitionKey]) -> None:
+        """Take further partitions into account; they are read from their beginning."""
+        for key in partitions:
+            self._clocks.setdefault(key, _Clock())
+
     def saw(self, partition: PartitionKey, ts_ms: int) -> None:
         """Note a record's newest event time; it also ends the partition's idleness."""
         clock = self._clocks[partition]

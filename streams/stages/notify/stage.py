@@ -87,7 +87,9 @@ class NotifyStage:
             async with self._busy:
                 with metrics.PROCESSING.labels("notify").time():
                     try:
-                        await take(event)
+                        # A tombstone is how an operator makes compaction forget an incident.
+                        if event.message.value is not None:
+                            await take(event)
                     except PermanentError as error:
                         await self._outbox.dead_letter(event, error)
                         await self._outbox.delivered()
