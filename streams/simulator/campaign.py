@@ -103,6 +103,7 @@ class _Campaign:
             self._decoy(rng.uniform(self.start_s + 0.4 * 3600.0, end_s - 1200.0))
         self._jobs(end_s)
         self._scaling(end_s)
+        self._maintenance(end_s)
         self._schedule_slow_drift(end_s)
         return Plan(
             name=f"world-{self.number:04d}",
@@ -224,6 +225,18 @@ class _Campaign:
                 self.changes.append(self.log.scale(service, away, -1))
                 if back < end_s:
                     self.changes.append(self.log.scale(service, back, +1))
+
+    def _maintenance(self, end_s: float) -> None:
+        """Announced windows in which pods are moved to other machines, one after the other."""
+        for service in self.world.system.services:
+            if service.kind == "service" and service.instances >= 2 and self.rng.random() < 0.05:
+                at = self.start_s + self.rng.uniform(0.1, 0.9) * (end_s - self.start_s)
+                self.changes.append(
+                    Change(
+                        self.log.next_id(), at, "other", service.name, f"maintenance: {service.name} drained",
+                        end_s=min(at + 1800.0, end_s), attributes={"window": "30m"}, rollout=True,
+                    )
+                )  # fmt: skip
 
     def _schedule_slow_drift(self, end_s: float) -> None:
         """Some services leak a little all the time, as some always do; no fault comes of it here."""

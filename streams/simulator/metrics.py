@@ -88,6 +88,12 @@ _ANY = _monitored("service", "database", "cache", "broker")
 _APP = _monitored("service")
 
 
+def _replication_lag(blur: Instruments, chunk: Chunk) -> Values:
+    """A replica replays what the primary's disk writes, and falls behind as that disk fills up."""
+    lag = 0.05 / (1.0 - np.minimum(chunk.of("io_util"), 0.995))
+    return np.asarray(lag * blur.wobble("lag", chunk.names.shape, 0.3))
+
+
 def _cpu(blur: Instruments, chunk: Chunk) -> Values:
     shape = chunk.names.shape
     noise = blur.wobble("cpu", shape, 0.09) * blur.bursts("cpu bursts", shape, 0.008, 0.7)
@@ -142,6 +148,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("db.lock.wait_time", "s", "delta", _monitored("database"),
            lambda s, c: c.owner("lock_wait_s") * c.of("done") * c.interval_s
            * s.wobble("lock", c.names.shape, 0.2)),
+    Metric("db.replication.lag", "s", "gauge", _monitored("database"), _replication_lag),
     Metric("system.disk.io_utilization", "1", "gauge", _monitored("database", "broker"),
            lambda s, c: np.minimum(
                (c.of("io_util") + 0.02) * s.wobble("disk", c.names.shape, 0.12), 1.0)),
