@@ -320,13 +320,13 @@ class Engine:
 
     def _evict(self, now_ms: int) -> None:
         self._evicted_ms = now_ms
-        self.window.evict(now_ms)
         for key in [
             k
             for k, s in self.incidents.items()
             if s.closed_ms is not None and s.closed_ms < now_ms - KEEP_INCIDENTS_MS
         ]:
             del self.incidents[key]
+        self.window.evict(now_ms, {s for state in self.incidents.values() for s in state.services})
 
     def dump(self) -> bytes:
         """Serialise the whole state, versioned; `load(dump())` continues as if never stopped."""

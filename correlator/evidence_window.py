@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from correlator.evidence import Alert, Change
@@ -10,6 +11,8 @@ from detectors.anomaly import Anomaly, Family
 
 KEEP_ANOMALIES_MS = 3 * 3_600_000
 """Longer than any incident's growth; a slow leak is dated back by its own onset."""
+KEEP_UNCITED_MS = 2_700_000
+"""What no incident rests on is noise, or the slow beginning of one to come: three quarters of an hour."""
 KEEP_CHANGES_MS = 14 * 86_400_000
 """A configuration change of last week can be today's root."""
 EPISODES_PER_SERVICE = 120
@@ -156,11 +159,19 @@ class EvidenceWindow:
             mine = self.changes[service].values()
             yield from sorted((c for c in mine if from_ms <= c.ts_ms <= to_ms), key=lambda c: (c.ts_ms, c.id))
 
-    def evict(self, now_ms: int) -> None:
-        """Forget what is too old to matter."""
+    def evict(self, now_ms: int, cited: AbstractSet[str] = frozenset()) -> None:
+        """Forget what is too old to matter: a few hours of what incidents cite or name, less of the rest.
+
+        `cited` holds the services of incidents that may still be revised.
+        """
         for service in list(self.episodes):
             mine = self.episodes[service]
-            for key in [k for k, e in mine.items() if e.anomaly.ts_ms < now_ms - KEEP_ANOMALIES_MS]:
+            keep_ms = KEEP_ANOMALIES_MS if service in cited else KEEP_UNCITED_MS
+            for key in [
+                k
+                for k, e in mine.items()
+                if e.anomaly.ts_ms < now_ms - max(keep_ms, 6 * e.anomaly.interval_ms)
+            ]:
                 del mine[key]
             if not mine:
                 del self.episodes[service]

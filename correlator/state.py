@@ -36,7 +36,7 @@ def dump(engine: Engine) -> bytes:
             [at, key, n, _plain(item)] for at, key, n, item in sorted(engine._pending, key=lambda p: p[:3])
         ],
         "episodes": [
-            [_plain(e.anomaly), [list(p) for p in e.trace], e.worst, e.grown_until_ms, e.highest]
+            [_plain(e.anomaly), _packed(e.trace), e.worst, e.grown_until_ms, e.highest]
             for mine in window.episodes.values()
             for e in mine.values()
         ],
@@ -88,9 +88,7 @@ def _restore(cls: type[Engine], found: dict[str, Any], config: EngineConfig | No
     engine._pending = [(at, key, n, _ITEM.validate_python(item)) for at, key, n, item in found["pending"]]
     for anomaly, trace, worst, grown_until_ms, highest in found["episodes"]:
         one = Anomaly.model_validate(anomaly)
-        episode = Episode(
-            one, [(int(ts), float(score)) for ts, score in trace], tuple(worst), grown_until_ms, highest
-        )
+        episode = Episode(one, _unpacked(trace), tuple(worst), grown_until_ms, highest)
         engine.window.episodes.setdefault(one.service, {})[one.id] = episode
     by_id = {k: e for mine in engine.window.episodes.values() for k, e in mine.items()}
     engine._live = {k: by_id[k] for k in found["live"] if k in by_id}
@@ -114,6 +112,24 @@ _OPEN: dict[str, Any] = {
     "schedule": None,
     "believed_to_ms": None,
 }
+
+
+def _packed(trace: list[tuple[int, float]]) -> list[float]:
+    """A trace as its first time, then (step in ms, score) by turns: half the bytes of pairs."""
+    flat: list[float] = []
+    before = 0
+    for ts, score in trace:
+        flat += [ts - before, score]
+        before = ts
+    return flat
+
+
+def _unpacked(flat: list[float]) -> list[tuple[int, float]]:
+    trace, at = [], 0
+    for step, score in zip(flat[::2], flat[1::2], strict=True):
+        at += int(step)
+        trace.append((at, float(score)))
+    return trace
 
 
 def _plain(item: EvidenceItem) -> dict[str, Any]:
