@@ -151,8 +151,8 @@ class _Campaign:
         if rng.random() < 0.6:
             kind = "config" if rng.random() < 0.5 else "flag"
             self._innocent_change(kind, str(rng.choice(suspects)), start + rng.uniform(-30, 80))
-        if rng.random() < 0.35:
-            self._busy_bystander(start + rng.uniform(-200, 30))
+        for _ in range(int(rng.choice([0, 1, 2], p=[0.3, 0.45, 0.25]))):
+            self._busy_bystander(start + rng.uniform(-120, 40))
         if rng.random() < 0.3:
             self._correlated_load(start + rng.uniform(-300, 60))
 
@@ -182,7 +182,7 @@ class _Campaign:
         first = int(self.state.service["first"][self.world.system.index(name)])
         rows = tuple(range(first, first + service.instances))
         lasts = self.rng.uniform(180, 900)
-        extra = float(self.rng.uniform(0.25, 0.45)) * service.cores
+        extra = float(self.rng.uniform(0.3, 0.55)) * service.cores
         self.presses.append(Press("instance", rows, "bg_cores", at_s, at_s + lasts, add=extra, ramp_s=20.0))
 
     def _correlated_load(self, at_s: float) -> None:
