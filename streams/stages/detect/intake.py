@@ -1,0 +1,99 @@
+"""From a batch of Kafka messages to what the units have seen: steps 1 and 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import cast
+
+import structlog
+from confluent_kafka import KafkaError, Message
+
+from streams import metrics
+from streams.errors import FatalError, PermanentError
+from streams.kafka import DeadLetters
+from streams.settings import Settings
+from streams.stages.detect.emitter import Emitter
+from streams.stages.detect.ownership import Owned, Ownership
+from streams.stages.detect.watermark import PartitionKey
+from streams.wire.decoders import Decoders
+from streams.wire.record import RawRecord
+
+log = structlog.get_logger("headwater.detect")
+
+
+class Intake:
+    """Decodes batches, partition by partition, each in its own order, and feeds the units."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ownership: Ownership,
+        emitter: Emitter,
+        dead: DeadLetters,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._ownership = ownership
+        self._emitter = emitter
+        self._dead = dead
+        self._now_ms = now_ms
+        self._decoders = Decoders(settings.detect.decoders)
+        # Decoders know topics by the names of the table, whatever prefix they have on this cluster.
+        self._names = {settings.kafka.topic(name): name for name in settings.detect.topics}
+
+    def feed(self, messages: Iterable[Message]) -> None:
+        """Feed one batch.
+
+        Raises
+        ------
+        FatalError
+            A partition cannot be read, or evidence or dead letters cannot be written.
+        """
+        records: dict[PartitionKey, list[Message]] = {}
+        ended: set[PartitionKey] = set()
+        for message in messages:
+            key = (cast("str", message.topic()), cast("int", message.partition()))
+            error = message.error()
+            if error is None:
+                records.setdefault(key, []).append(message)
+                ended.discard(key)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ended.add(key)
+            elif error.retriable() or error.code() == KafkaError._MAX_POLL_EXCEEDED:
+                log.warning("consumer", topic=key[0], partition=key[1], reason=error.str())
+            else:
+                raise FatalError(f"cannot read {key[0]} partition {key[1]}: {error.str()}")
+        for key in sorted(records):
+            owned = self._ownership.of(key)
+            if owned is not None:  # else given away while the batch was on its way
+                self._feed(owned, key, records[key])
+        for key in ended:
+            self._ownership.reached_end(key)
+
+    def _feed(self, owned: Owned, partition: PartitionKey, messages: list[Message]) -> None:
+        name, number = self._names[partition[0]], partition[1]
+        decode, builder = self._decoders.decode, owned.unit.builder
+        rejected = 0
+        for message in messages:
+            record = _record(message, name, number)
+            try:
+                decode(record, builder)
+            except PermanentError as error:
+                rejected += 1
+                self._dead.put(record._replace(topic=partition[0]), error, self._now_ms())
+                metrics.RECORDS_REJECTED.labels(name, type(error).__name__).inc()
+        metrics.RECORDS_CONSUMED.labels(name).inc(len(messages))
+        self._emitter.send(owned.unit.take(partition, cast("int", messages[-1].offset()) + 1))
+
+
+def _record(message: Message, topic: str, partition: int) -> RawRecord:
+    """Copy what decoders look at. Called for every record: as few calls as it takes."""
+    headers = message.headers()
+    return RawRecord(
+        topic,
+        partition,
+        cast("int", message.offset()),
+        message.key(),
+        message.value(),
+        tuple(cast("list[tuple[str, bytes | None]]", headers)) if headers else (),
+        message.timestamp()[1],
+    )
