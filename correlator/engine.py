@@ -143,8 +143,12 @@ class Engine:
             evidence = self._weigh_now(now_ms)
             touched = self._assign(self._pressures(evidence, now_ms), evidence, now_ms)
         published = []
+        for gone in self._merge(now_ms) if touched else ():
+            touched.add(gone.merged_into or "")
+            if (last := self._revise(gone, now_ms, quiet=True, late=False)) is not None:
+                published.append(last)
         for state in sorted(self.incidents.values(), key=lambda s: (s.opened_ms, s.id)):
-            if state.closed_ms is not None and not (late & state.services):
+            if state.merged_into is not None or (state.closed_ms is not None and not (late & state.services)):
                 continue
             live = (e for e in self._live.values() if _live(e, now_ms))
             if state.closed_ms is None and state.top and burning(state, live):
@@ -190,6 +194,7 @@ class Engine:
         for state in sorted(self.incidents.values(), key=lambda s: (s.opened_ms, s.id)):
             if state.grows(now_ms):
                 near = surroundings(state.services, self.topology, now_ms)
+                near |= connected(state.top, self.topology, now_ms) if state.top else set()
             elif state.burns(now_ms) and state.top:
                 near = connected(state.top, self.topology, now_ms)
             else:
@@ -211,6 +216,28 @@ class Engine:
                     self._join(opened, evidence[p.service], now_ms, touched)
             waiting = [p for p in waiting if p.service not in opened.services]
         return touched
+
+    def _merge(self, now_ms: int) -> list[OpenIncident]:
+        """Join incidents of which one's root turns out to reach the other's; the older keeps its id."""
+        growing = [s for s in self.incidents.values() if s.grows(now_ms) and s.top]
+        growing.sort(key=lambda s: (s.opened_ms, s.id))
+        gone = []
+        for position, older in enumerate(growing):
+            for younger in growing[position + 1 :]:
+                if older.merged_into or younger.merged_into or not older.top or not younger.top:
+                    continue
+                bridged = older.services & younger.services or (
+                    younger.top in connected(older.top, self.topology, now_ms)
+                    or older.top in connected(younger.top, self.topology, now_ms)
+                )
+                if bridged:
+                    older.services |= younger.services
+                    older.evidence |= younger.evidence
+                    older.supersedes += (younger.id,)
+                    older.last_growth_ms = now_ms
+                    younger.merged_into = older.id
+                    gone.append(younger)
+        return gone
 
     def _open(self, mine: ServiceEvidence, now_ms: int) -> OpenIncident | None:
         strong = [mine.groups[g].episode.anomaly for g in mine.strong_groups]
@@ -289,6 +316,8 @@ class Engine:
         if not quiet and not late and said == state.published:
             return None
         changed = _what_changed(state, top, late)
+        if state.merged_into is not None:
+            changed = f"merged into {state.merged_into}"
         state.published, state.top = said, top
         state.was_candidate = incident.is_candidate
         state.revision += 1

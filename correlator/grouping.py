@@ -35,6 +35,7 @@ class OpenIncident:
     """Digest of what the last revision said, so that an equal one is not said again."""
     top: str | None = None
     was_candidate: bool = False
+    merged_into: str | None = None
     last_burning_ms: int = 0
     """When its root last deviated in what users feel or what breaks, news or not."""
 
