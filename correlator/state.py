@@ -29,6 +29,7 @@ def dump(engine: Engine) -> bytes:
         "version": VERSION,
         "domain": engine.domain,
         "watermark_ms": engine.watermark_ms,
+        "born_ms": engine.born_ms,
         "sources": engine._sources,
         "arrivals": engine._arrivals,
         "evicted_ms": engine._evicted_ms,
@@ -82,6 +83,7 @@ def load(cls: type[Engine], state: bytes, config: EngineConfig | None) -> Engine
 def _restore(cls: type[Engine], found: dict[str, Any], config: EngineConfig | None) -> Engine:
     engine = cls(found["domain"], config)
     engine.watermark_ms = found["watermark_ms"]
+    engine.born_ms = found["born_ms"]
     engine._sources = found["sources"]
     engine._arrivals = found["arrivals"]
     engine._evicted_ms = found["evicted_ms"]
