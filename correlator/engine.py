@@ -23,7 +23,7 @@ FOLLOW_MS = 240_000
 YOUNG_MS = 3_600_000
 """Crowds, jobs and sessions come and go within an hour; a younger baseline has not met them."""
 YOUNG_CAUTION = 0.7
-"""A new domain needs 1.7 times the evidence. Tried .5, .7, 1, 1.2 on simulated shops, with and without a fault
+"""A new domain needs 1.7 times the evidence. Tried .5, .7, 1, 1.2 on simulated shops, with a fault or none
 in their first half hour: from .7 on no fault was lost and most false openings were gone."""
 KEEP_INCIDENTS_MS = 3 * 3_600_000
 """Closed incidents stay revisable as long as their evidence."""
