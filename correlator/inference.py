@@ -39,6 +39,9 @@ def time_between(evidence: Mapping[str, ServiceEvidence], from_ms: int, to_ms: i
             signal = episode.anomaly.signal
             if signal.peer == mine.service and signal.family is Family.CLIENT_LATENCY:
                 mine.add(BETWEEN, episode.score_between(from_ms, to_ms) * effect(episode), episode)
+        held = mine.groups.get("lat")
+        if held is not None and held.episode.anomaly.signal.family is Family.CLIENT_LATENCY:
+            del mine.groups["lat"]  # the same waiting; said once
 
 
 def _is_slow(mine: ServiceEvidence, from_ms: int, to_ms: int) -> bool:

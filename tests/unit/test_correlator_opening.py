@@ -56,3 +56,11 @@ def test_waiting_for_a_callee_that_is_not_slow_itself_points_at_the_way_to_it():
     (both,) = opened([edge("web", "cart"), *waits, *serves]).values()
     assert "between" in alone.title
     assert "between" not in both.title
+
+
+def test_waiting_for_a_callee_is_one_voice_not_two():
+    waits = episode("web", Family.CLIENT_LATENCY, T0 + 10 * MINUTE, observed=0.5, expected=0.1, peer="cart")
+    (incident,) = opened([edge("web", "cart"), *waits]).values()
+    (severity,) = (f for f in incident.hypotheses[0].factors if f.name == "own_severity")
+    assert incident.hypotheses[0].service == "cart"
+    assert severity.why.count("client_latency_x") == 1
