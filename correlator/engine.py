@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from correlator.confidence import Calibration
@@ -11,7 +12,15 @@ from correlator.evidence_window import KEEP_CHANGES_MS, Episode, EvidenceWindow
 from correlator.grouping import JOIN_AT, OpenIncident, burning, connected, surroundings
 from correlator.incident import Incident, incident_id
 from correlator.inference import agreement, demand, time_between
-from correlator.opening import OPEN_AT, RECENT_CHANGE_MS, RESTARTS, WARM_UP_MS, Pressure, pressure
+from correlator.opening import (
+    OPEN_AT,
+    RECENT_CHANGE_MS,
+    RESTARTS,
+    WARM_UP_MS,
+    Pressure,
+    in_maintenance,
+    pressure,
+)
 from correlator.publication import compose
 from correlator.ranking import rank
 from correlator.scene import Past, Scene
@@ -108,13 +117,14 @@ class Engine:
         self.watermark_ms = to_ms
         return published
 
-    def _take_until(self, end_ms: int, watermark_ms: int) -> set[str]:
-        """Apply what is due, in (event time, id) order; returns the services of what came late."""
-        late: set[str] = set()
+    def _take_until(self, end_ms: int, watermark_ms: int) -> dict[str, int]:
+        """Apply what is due, in (event time, id) order; returns what came late as service → event time."""
+        late: dict[str, int] = {}
         while self._pending and self._pending[0][0] <= end_ms:
             at, _, _, item = heapq.heappop(self._pending)
             if at <= watermark_ms and self.watermark_ms is not None and at <= self.watermark_ms:
-                late.add(getattr(item, "service", ""))
+                for service in _touched_by(item):
+                    late[service] = min(at, late.get(service, at))
             match item.type:
                 case "anomaly":
                     episode = self.window.add_anomaly(item)
@@ -142,7 +152,7 @@ class Engine:
 
     # -- one tick -------------------------------------------------------------------------------------
 
-    def _evaluate(self, now_ms: int, late: set[str], fresh: bool) -> list[Incident]:
+    def _evaluate(self, now_ms: int, late: dict[str, int], fresh: bool) -> list[Incident]:
         if now_ms - self._evicted_ms >= EVICT_EVERY_MS:
             self._evict(now_ms)
         touched: set[str] = set()
@@ -156,18 +166,40 @@ class Engine:
             if (last := self._revise(gone, now_ms, quiet=True, late=False)) is not None:
                 published.append(last)
         for state in sorted(self.incidents.values(), key=lambda s: (s.opened_ms, s.id)):
-            if state.merged_into is not None or (state.closed_ms is not None and not (late & state.services)):
+            revised = self._late_for(state, late)
+            if state.merged_into is not None or (state.closed_ms is not None and not revised):
                 continue
             live = (e for e in self._live.values() if _live(e, now_ms))
             if state.closed_ms is None and state.top and burning(state, live):
                 state.last_burning_ms = now_ms
             quiet = not state.grows(now_ms) and not state.burns(now_ms)
-            if state.id not in touched and not quiet and not (late & state.services):
+            if state.id not in touched and not quiet and not revised:
                 continue
-            revision = self._revise(state, now_ms, quiet, late=bool(late & state.services))
+            revision = self._revise(state, now_ms, quiet, late=revised)
             if revision is not None:
                 published.append(revision)
         return published
+
+    def _late_for(self, state: OpenIncident, late: dict[str, int]) -> bool:
+        """Whether late evidence concerns an incident: near it in the graph, and within its time."""
+        if not late:
+            return False
+        near = self._reach(state)
+        until = state.closed_ms if state.closed_ms is not None else state.last_growth_ms + state.growth_ms
+        concerned = {
+            service
+            for service, at in late.items()
+            if (near is None or service in near) and state.onset_ms - state.growth_ms <= at <= until
+        }
+        state.services |= concerned & self.window.episodes.keys()
+        return bool(concerned)
+
+    def _reach(self, state: OpenIncident) -> set[str] | None:
+        """The services that an incident may be about; None without any topology: all of them."""
+        if not len(self.topology):
+            return None
+        near = surroundings(state.services, self.topology, state.onset_ms)
+        return near | connected(state.top, self.topology, state.onset_ms) if state.top else near
 
     def _weigh_now(self, now_ms: int) -> dict[str, ServiceEvidence]:
         longest = max((e.anomaly.interval_ms for e in self._live.values()), default=0)
@@ -188,6 +220,8 @@ class Engine:
                 evidence[n.service] for n in self.topology.callers(service, now_ms) if n.service in evidence
             ]
             changes = [c for c in self.window.changes.get(service, {}).values() if c.ts_ms <= now_ms]
+            if in_maintenance(changes, now_ms):
+                continue
             changed = any(now_ms - RECENT_CHANGE_MS <= c.ts_ms for c in changes)
             warming = any(now_ms - WARM_UP_MS <= c.ts_ms and c.kind in RESTARTS for c in changes)
             found[service] = pressure(mine, callers, changed, warming, service in self.window.felt)
@@ -287,6 +321,7 @@ class Engine:
         onset_ms: int,
         interval_ms: int,
         news_from_ms: int | None = None,
+        within: Callable[[str], bool] | None = None,
     ) -> Scene:
         episodes = (
             e
@@ -298,6 +333,8 @@ class Engine:
         time_between(evidence, from_ms, to_ms)
         agreement(evidence, self.topology, onset_ms)
         demand(evidence, self.topology, from_ms, to_ms, onset_ms)
+        if within is not None:
+            evidence = {service: mine for service, mine in evidence.items() if within(service)}
         changes: dict[str, list[Change]] = {}
         for change in self.window.changes_between(onset_ms - KEEP_CHANGES_MS, now_ms):
             changes.setdefault(change.service, []).append(change)
@@ -314,6 +351,21 @@ class Engine:
             self.window.heard,
         )
 
+    def _own_part(self, state: OpenIncident) -> Callable[[str], bool]:
+        """Tell which services belong to an incident's picture: within reach, and not another incident's."""
+        near = self._reach(state)
+        until = state.closed_ms or state.last_growth_ms + state.growth_ms
+        others = {
+            service
+            for other in self.incidents.values()
+            if other.id != state.id
+            and other.merged_into != state.id
+            and other.opened_ms <= until
+            and (other.closed_ms is None or other.closed_ms >= state.onset_ms)
+            for service in other.services
+        } - state.services
+        return lambda service: (near is None or service in near) and service not in others
+
     def _revise(self, state: OpenIncident, now_ms: int, quiet: bool, late: bool) -> Incident | None:
         follow_ms = max(FOLLOW_MS, state.interval_ms)
         scene = self._scene(
@@ -322,6 +374,7 @@ class Engine:
             now_ms,
             state.onset_ms,
             state.interval_ms,
+            within=self._own_part(state),
         )
         ranked = rank(scene, self.config.without)
         incident = compose(state, scene, ranked, self.calibration, self.domain)
@@ -393,6 +446,17 @@ def _order(item: EvidenceItem) -> tuple[int, str]:
             return item.watermark_ms, item.source
         case _:
             return item.ts_ms, item.id
+
+
+def _touched_by(item: EvidenceItem) -> tuple[str, ...]:
+    match item.type:
+        case "anomaly":
+            peer = item.signal.peer
+            return (item.service,) if peer is None else (item.service, peer)
+        case "change" | "alert":
+            return (item.service,)
+        case _:
+            return ()
 
 
 def _live(episode: Episode, now_ms: int) -> bool:

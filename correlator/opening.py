@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from correlator.evidence import ChangeKind
+from correlator.evidence import Change, ChangeKind
 from correlator.factors.traffic import asked_for
 from correlator.service_evidence import FLOOR, NEVER_ALONE, ServiceEvidence
 from correlator.significance import BUSY_UTILISATION, utilisation
@@ -67,6 +67,19 @@ def pressure(
     value *= 1.0 - asked_for(mine) / max(mine.severity, 1e-9)
     worst = max((caller.excess for caller in callers), default=0.0)
     return Pressure(mine.service, value + 0.5 * min(worst, value), corroborated)
+
+
+def in_maintenance(changes: list[Change], now_ms: int) -> bool:
+    """Whether a declared maintenance window of the service is open: it mutes that service and nothing else.
+
+    A change with the attribute `maintenance` (`true`, or the window's name) that has begun and not ended.
+    """
+    return any(
+        c.attributes.get("maintenance", "false").lower() not in ("false", "no", "0", "")
+        and c.ts_ms <= now_ms
+        and (c.end_ms is None or now_ms < c.end_ms)
+        for c in changes
+    )
 
 
 def _in_cores(mine: ServiceEvidence) -> bool:

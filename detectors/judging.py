@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from detectors.anomaly import Anomaly
 from detectors.bank import judge
-from detectors.derive import Derived, pooled, shares
+from detectors.derive import Derived, shares
 from detectors.episode import CLOSE, SILENT
 from detectors.logs import Count
+from detectors.pooling import Pooled, pooled
 from detectors.publish import Publisher
 from detectors.roster import Roster
 from detectors.telemetry import Series
@@ -37,9 +38,7 @@ class Judging:
         self._judge(row, ts_ms, value)
         touched = np.unique(row)
         touched = np.concatenate([touched, self._derived(shares(self._roster, touched))])
-        whole, contrasts = pooled(self._roster, touched, self._end_ms)
-        self._derived(whole)
-        self._contrasts(contrasts)
+        self._pooled(pooled(self._roster, touched, self._end_ms))
 
     def counted(self, counts: list[Count]) -> None:
         """Judge the counts of a tick's log lines."""
@@ -49,6 +48,18 @@ class Judging:
             rows = self.admit([each.series for each in counts])
             shown = zip(rows.tolist(), counts, strict=True)
             self._judge(rows, ts_ms, value, {row: each.exemplar for row, each in shown if each.exemplar})
+
+    def _pooled(self, found: Pooled) -> None:
+        rows, values = found.row, found.value
+        if found.newcomers:
+            self.admit([series for _, series, _ in found.newcomers], derived=True)
+            # Rows may have been taken from others to make room: only what is settled now counts.
+            kept = np.isin(rows, self._roster.whole_of_group)
+            settled = [each for each in found.newcomers if self._roster.settle_whole(each[0], each[1])]
+            rows = np.r_[rows[kept], [self._roster.row(series) for _, series, _ in settled]].astype(np.int32)
+            values = np.r_[values[kept], [value for _, _, value in settled]]
+        self._judge(rows, np.full(len(rows), self._end_ms, dtype=np.int64), values)
+        self._contrasts(found.contrasts)
 
     def _contrasts(self, found: list[Contrast]) -> None:
         fresh = [each for each in found if self._roster.row(each.series) < 0]

@@ -17,6 +17,8 @@ _KIND = {Kind.GAUGE: 0, Kind.COUNTER: 1, Kind.DELTA: 2}
 LIVE_INTERVALS = 5
 """Intervals without a sample after which an instance no longer counts as one of several."""
 
+UNKNOWN, NO_WHOLE = -1, -2
+
 _EVICT_SHARE = 16
 """A sixteenth of the rows is freed at once, so that the search for the idlest is rare."""
 
@@ -72,7 +74,15 @@ class Roster:
         """Number in `services` of the service that emits the row's metric; -1 for edges, logs and derived."""
         self._service_number: dict[str, int] = {}
         self._group_number: dict[Series, int] = {}
-        self._group_of = np.full(256, -1, np.int32)
+        self.group_series: list[Series] = []
+        self.whole_of_group = np.empty(0, np.int32)
+        """Row of a group's instances taken together; UNKNOWN at first, NO_WHOLE where there is none."""
+        self.is_mixed = np.empty(0, np.bool_)
+        """Groups of which two versions live, as seen at the last refresh."""
+        self._version_number: dict[str, int] = {}
+        self._version_of_row = np.zeros(256, np.int32)
+        self._members: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self.group_of_row = np.full(256, -1, np.int32)
 
     def row(self, series: Series) -> int:
         """Return the row of a series, or -1."""
@@ -124,25 +134,38 @@ class Roster:
         self.derived = set(derived)
         self.speaker[derived] = -1
 
-    def groups(self, rows: NDArray[np.int32]) -> list[int]:
-        """Return, in ascending order, one row of each crowded group among some rows."""
-        crowded = rows[self.crowd[rows] > 1]
-        _, first = np.unique(self._group_of[crowded], return_index=True)
-        return sorted(int(row) for row in crowded[first])
+    def members(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return rows sorted by group, and where each group begins; rebuilt when rows were given or taken."""
+        if self._members is None:
+            group = self.group_of_row[: self.used]
+            order = np.lexsort((np.arange(self.used), group)).astype(np.int64)
+            begins = np.searchsorted(group[order], np.arange(len(self.group_series) + 1)).astype(np.int64)
+            self._members = begins, order
+        return self._members
 
-    def members(self, group: Series) -> list[int]:
-        """Return the rows of a service's instances for one metric; none if it is also emitted without one."""
-        whole = self._row.get(group)
-        return self._group.get(group, []) if whole is None or whole in self.derived else []
+    def settle_whole(self, group: int, whole: Series) -> bool:
+        """Decide whether instances are taken together: not if the service emits the whole itself."""
+        row = self.row(whole)
+        pooled = row >= 0 and row in self.derived
+        self.whole_of_group[group] = row if pooled else NO_WHOLE
+        return pooled
 
     def refresh(self, now: int) -> None:
         """Bring up to date what rows know of each other: pools and crowds. Once a slot."""
         refresh(self.rows, self.pools, self.used, now)
-        group = self._group_of[: self.used]
+        group = self.group_of_row[: self.used]
         rows = self.rows[: self.used]
         living = now - rows["last_ts"] <= LIVE_INTERVALS * np.maximum(rows["interval"], 1000)
-        count = np.bincount(group[living & (group >= 0)], minlength=len(self._group_number) + 1)
+        living &= group >= 0
+        groups = len(self.group_series)
+        count = np.bincount(group[living], minlength=groups + 1)
         self.crowd[: self.used] = np.where(group >= 0, np.maximum(count[group], 1), 1)
+        version = self._version_of_row[: self.used]
+        living &= version > 0
+        lowest, highest = np.full(groups, 2**31 - 1), np.zeros(groups, np.int64)
+        np.minimum.at(lowest, group[living], version[living])
+        np.maximum.at(highest, group[living], version[living])
+        self.is_mixed = lowest < highest
 
     def _next_row(self) -> int:
         if self.free:
@@ -153,15 +176,17 @@ class Roster:
             self.is_load = np.concatenate([self.is_load, np.zeros(row, np.int8)])
             self.counts_failures = np.concatenate([self.counts_failures, np.zeros(row, np.bool_)])
             self.crowd = np.concatenate([self.crowd, np.ones(row, np.int32)])
-            self._group_of = np.concatenate([self._group_of, np.full(row, -1, np.int32)])
+            self.group_of_row = np.concatenate([self.group_of_row, np.full(row, -1, np.int32)])
             self.born = np.concatenate([self.born, np.zeros(row, np.int64)])
             self.speaker = np.concatenate([self.speaker, np.full(row, -1, np.int32)])
+            self._version_of_row = np.concatenate([self._version_of_row, np.zeros(row, np.int32)])
         self.used += 1
         self.series.append(None)
         self.meaning.append(None)
         return row
 
     def _enter(self, series: Series, row: int) -> None:
+        self._members = None
         meaning = classify(series)
         rows = self.rows
         rows["shape"][row] = meaning.shape
@@ -180,7 +205,16 @@ class Roster:
         if series.instance is not None or is_template(series):
             group = group_of(series)
             self._group.setdefault(group, []).append(row)
-            self._group_of[row] = self._group_number.setdefault(group, len(self._group_number))
+            number = self._group_number.setdefault(group, len(self.group_series))
+            if number == len(self.group_series):
+                self.group_series.append(group)
+                first = NO_WHOLE if is_template(series) else UNKNOWN
+                self.whole_of_group = np.append(self.whole_of_group, np.int32(first))
+                self.is_mixed = np.append(self.is_mixed, False)
+            self.group_of_row[row] = number
+            if series.version is not None:
+                version = self._version_number.setdefault(series.version, len(self._version_number) + 1)
+                self._version_of_row[row] = version
         if series.peer is None and not is_log(series):
             number = self._service_number.setdefault(series.service, len(self.services))
             if number == len(self.services):
@@ -246,6 +280,8 @@ class Roster:
             if row in self._group.get(group_of(series), ()):
                 self._group[group_of(series)].remove(row)
             self.derived.discard(row)
+            self.whole_of_group[self.whole_of_group == row] = UNKNOWN
+            self._members = None
             place = _place(series)
             for relation in (self._loads, self._thirsty):
                 if row in relation.get(place, ()):
@@ -254,7 +290,8 @@ class Roster:
             self.is_load[row] = 0
             self.counts_failures[row] = False
             self.crowd[row] = 1
-            self._group_of[row] = self.speaker[row] = -1
+            self.group_of_row[row] = self.speaker[row] = -1
+            self._version_of_row[row] = 0
             reset(self.rows, row)
             self.free.append(row)
             self._dirty.add(place)
