@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from streams import settings as settings_module
 from streams.broker import Broker, EmbeddedBroker, ExternalBroker
@@ -29,6 +30,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name == "test_demo.py":
             item.add_marker(pytest.mark.xdist_group("demo"))
+
+
+# The same examples on every run: a change is judged by what it changes. Fuzzing at random is `make long`.
+hypothesis_settings.register_profile("same", derandomize=True, database=None)
+hypothesis_settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

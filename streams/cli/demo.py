@@ -18,6 +18,7 @@ from streams.errors import UserError
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 DEFAULT_SCENARIO = "cascade"
+INTERRUPTED = 130
 SPEED = 60.0
 """A minute a second: the 25 minutes in which it breaks take 25 s."""
 
@@ -98,9 +99,12 @@ def demo(
     external = "bootstrap_servers" in settings.kafka.model_fields_set
     console = Console(stderr=json_, highlight=False)
     console.print(f"\n  [bold]headwater demo[/] · {scenario}\n")
-    with Steps(console) as steps:
-        result = play(settings, external, scenario, seed=seed, speed=speed, tell=steps.tell)
-        steps.done()
+    try:
+        with Steps(console) as steps:
+            result = play(settings, external, scenario, seed=seed, speed=speed, tell=steps.tell)
+            steps.done()
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
     if json_:
         for alert in result.ranked:
             typer.echo(alert.model_dump_json(by_alias=True))

@@ -154,7 +154,7 @@ def take_changes(document: Any, record: RawRecord, into: TelemetryBuilder) -> in
             key: value if isinstance(value, str) else canonical(value).decode()
             for key, value in mapping(change.get("attributes"), where + "attributes").items()
         }
-        if kind not in _CHANGE_KINDS:
+        if not isinstance(kind, str) or kind not in _CHANGE_KINDS:
             attributes["kind"], kind = required_text(kind, where + "kind"), ChangeKind.OTHER.value
         filled = {
             **change,

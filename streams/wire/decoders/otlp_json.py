@@ -52,7 +52,7 @@ def metrics_from_json(document: Any) -> Iterator[tuple[dict[str, str], list[Metr
 
 def resource_attributes(holder: dict[str, Any], where: str) -> dict[str, str]:
     """The attributes of `holder["resource"]`."""
-    resource = mapping(holder.get("resource"), f"{where}.resource")
+    resource = mapping(mapping(holder, where).get("resource"), f"{where}.resource")
     return attributes_of(resource.get("attributes"), f"{where}.resource.attributes")
 
 
