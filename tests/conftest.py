@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import signal
-import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,9 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.name == "test_demo.py":
             item.add_marker(pytest.mark.xdist_group("demo"))
 
-
-# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C; some send it.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run: a change is judged by what it changes. Fuzzing at random is `make long`.
 hypothesis_settings.register_profile("same", derandomize=True, database=None)
