@@ -106,16 +106,26 @@ def summary(scored: Scored, scene: Scene) -> str:
 
 
 EXTERNAL_KINDS = frozenset({"external", "remote", "third_party"})
-CHANGE_COUNTS = 0.4
-"""Contribution from which a change is part of the hypothesis rather than a neighbour in time."""
+JOB_COUNTS = 0.4
+"""Contribution from which a running job is part of the hypothesis rather than a neighbour in time."""
+NEAR = 1.2
+"""Contribution from which a change is: 1.5·e^(−a/15 min) + .3 at a = 7.7 min. What acts at once shows within
+minutes, what acts late was there before. Of 28 changes named in simulated incidents the right ones had 1.68
+and more, innocent ones of a quarter of an hour before .98 and less."""
+NEW_ALONE = 0.4
+"""Contribution from which the new version alone deviates: then its age is no excuse."""
 
 
 def kind_of(scored: Scored, scene: Scene) -> CauseKind:
     """What the hypothesis blames."""
     terms = dict(scored.terms)
-    if "job_recurrence" in terms and terms["job_recurrence"].contribution >= CHANGE_COUNTS:
+
+    def adds(name: str) -> float:
+        return terms[name].contribution if name in terms else 0.0
+
+    if adds("job_recurrence") >= JOB_COUNTS:
         return CauseKind.JOB
-    if "change_proximity" in terms and terms["change_proximity"].contribution >= CHANGE_COUNTS:
+    if adds("change_proximity") >= NEAR or adds("new_against_old") >= NEW_ALONE:
         return CauseKind.CHANGE
     if scene.topology.kind(scored.candidate.service) in EXTERNAL_KINDS:
         return CauseKind.EXTERNAL
