@@ -149,13 +149,14 @@ def _finished(on_progress: Callable[[int, float], None], number: int, _: Future[
 def _children_leave_interrupts() -> Iterator[None]:
     """A terminal's Ctrl-C reaches the whole group, but only the first process may answer it.
 
-    Processes started in here inherit that it is ignored, from their first instruction on.
+    Processes started in here inherit that it is blocked, from their first instruction on. Here it waits
+    until the block ends; ignoring it instead would lose one that comes while they are being started.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def open_named(paths: Sequence[Path]) -> list[Recording]:
