@@ -24,37 +24,38 @@ _INCIDENT = TypeAdapter(OpenIncident)
 
 def dump(engine: Engine) -> bytes:
     """Serialise; equal states give equal bytes."""
-    window = engine.window
+    memory, arrivals = engine.memory, engine.arrivals
+    window = memory.window
     state: dict[str, Any] = {
         "version": VERSION,
         "domain": engine.domain,
-        "watermark_ms": engine.watermark_ms,
-        "born_ms": engine.born_ms,
-        "sources": engine._sources,
-        "arrivals": engine._arrivals,
-        "evicted_ms": engine._evicted_ms,
+        "watermark_ms": memory.watermark_ms,
+        "born_ms": memory.born_ms,
+        "sources": arrivals.sources,
+        "arrivals": arrivals.count,
+        "evicted_ms": memory.evicted_ms,
         "pending": [
-            [at, key, n, _plain(item)] for at, key, n, item in sorted(engine._pending, key=lambda p: p[:3])
+            [at, key, n, _plain(item)] for at, key, n, item in sorted(arrivals.waiting, key=lambda p: p[:3])
         ],
         "episodes": [
             [_plain(e.anomaly), _packed(e.trace), e.worst, e.grown_until_ms, e.highest]
             for mine in window.episodes.values()
             for e in mine.values()
         ],
-        "live": list(engine._live),
+        "live": list(memory.live),
         "changes": [_plain(c) for mine in window.changes.values() for c in mine.values()],
         "alerts": [_plain(a) for a in window.alerts.values()],
         "heard": sorted(window.heard),
         "felt": sorted(window.felt),
         "shed": window.shed,
-        "facts": [_FACT.dump_python(f, mode="json", exclude_none=True) for f in engine.topology.facts()],
+        "facts": [_FACT.dump_python(f, mode="json", exclude_none=True) for f in memory.topology.facts()],
         "incidents": [
             _INCIDENT.dump_python(s, mode="json")
             | {"services": sorted(s.services), "evidence": sorted(s.evidence)}
-            for s in engine.incidents.values()
+            for s in memory.incidents.values()
         ],
-        "past": [engine.past.named_right, engine.past.named_wrong],
-        "calibration": [engine.calibration.weights, engine.calibration.labels],
+        "past": [memory.past.named_right, memory.past.named_wrong],
+        "calibration": [memory.calibration.weights, memory.calibration.labels],
     }
     return json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -82,28 +83,31 @@ def load(cls: type[Engine], state: bytes, config: EngineConfig | None) -> Engine
 
 def _restore(cls: type[Engine], found: dict[str, Any], config: EngineConfig | None) -> Engine:
     engine = cls(found["domain"], config)
-    engine.watermark_ms = found["watermark_ms"]
-    engine.born_ms = found["born_ms"]
-    engine._sources = found["sources"]
-    engine._arrivals = found["arrivals"]
-    engine._evicted_ms = found["evicted_ms"]
-    engine._pending = [(at, key, n, _ITEM.validate_python(item)) for at, key, n, item in found["pending"]]
+    memory, window = engine.memory, engine.memory.window
+    memory.watermark_ms = found["watermark_ms"]
+    memory.born_ms = found["born_ms"]
+    engine.arrivals.sources = found["sources"]
+    engine.arrivals.count = found["arrivals"]
+    memory.evicted_ms = found["evicted_ms"]
+    engine.arrivals.waiting = [
+        (at, key, n, _ITEM.validate_python(item)) for at, key, n, item in found["pending"]
+    ]
     for anomaly, trace, worst, grown_until_ms, highest in found["episodes"]:
         one = Anomaly.model_validate(anomaly)
         episode = Episode(one, _unpacked(trace), tuple(worst), grown_until_ms, highest)
-        engine.window.episodes.setdefault(one.service, {})[one.id] = episode
-    by_id = {k: e for mine in engine.window.episodes.values() for k, e in mine.items()}
-    engine._live = {k: by_id[k] for k in found["live"] if k in by_id}
+        window.episodes.setdefault(one.service, {})[one.id] = episode
+    by_id = {k: e for mine in window.episodes.values() for k, e in mine.items()}
+    memory.live = {k: by_id[k] for k in found["live"] if k in by_id}
     for change in (Change.model_validate(c) for c in found["changes"]):
-        engine.window.changes.setdefault(change.service, {})[change.id] = change
-    engine.window.alerts = {a["id"]: Alert.model_validate(a) for a in found["alerts"]}
-    engine.window.heard = set(found["heard"])
-    engine.window.felt = set(found["felt"])
-    engine.window.shed = found["shed"]
-    engine.topology.load_facts(_FACT.validate_python({**_OPEN, **f}) for f in found["facts"])
-    engine.incidents = {s["id"]: _INCIDENT.validate_python(s) for s in found["incidents"]}
-    engine.past.named_right, engine.past.named_wrong = found["past"]
-    engine.calibration.weights, engine.calibration.labels = found["calibration"]
+        window.changes.setdefault(change.service, {})[change.id] = change
+    window.alerts = {a["id"]: Alert.model_validate(a) for a in found["alerts"]}
+    window.heard = set(found["heard"])
+    window.felt = set(found["felt"])
+    window.shed = found["shed"]
+    memory.topology.load_facts(_FACT.validate_python({**_OPEN, **f}) for f in found["facts"])
+    memory.incidents = {s["id"]: _INCIDENT.validate_python(s) for s in found["incidents"]}
+    memory.past.named_right, memory.past.named_wrong = found["past"]
+    memory.calibration.weights, memory.calibration.labels = found["calibration"]
     return engine
 
 

@@ -290,8 +290,8 @@ def test_a_verdict_counts_for_the_service_that_was_named():
     )
     engine.apply(verdict)
     engine.apply(progress(T0 + 42 * MINUTE))
-    assert engine.past.named_right == {"db": 1}
-    assert engine.calibration.labels == 1
+    assert engine.memory.past.named_right == {"db": 1}
+    assert engine.memory.calibration.labels == 1
 
 
 @pytest.mark.parametrize("state", [b"", b"{", b'{"version": 99}', b'{"version": 1}'])
@@ -315,5 +315,5 @@ def test_a_storm_is_absorbed_in_bounded_time_and_memory():
             )
     engine.apply(progress(T0 + 12 * MINUTE))
     assert time.perf_counter() - began < 30
-    assert sum(len(mine) for mine in engine.window.episodes.values()) <= 500 * 120
-    assert len(engine.incidents) <= 500
+    assert sum(len(mine) for mine in engine.memory.window.episodes.values()) <= 500 * 120
+    assert len(engine.memory.incidents) <= 500

@@ -70,7 +70,7 @@ class Domain:
     @property
     def open_incidents(self) -> int:
         """Incidents that are not closed."""
-        return sum(1 for each in self.engine.incidents.values() if each.closed_ms is None)
+        return sum(1 for each in self.engine.memory.incidents.values() if each.closed_ms is None)
 
     def _is_repeated(self, item: EvidenceItem) -> bool:
         digest = hashlib.sha256(encode(item)).hexdigest()[:16]
