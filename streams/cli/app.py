@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("streams.cli.simulate", "Write recordings of simulated systems with known faults."),
     "topics": ("streams.cli.topics", "Create or check the topics."),
     "decode": ("streams.cli.decode", "Show what a record becomes, or why not."),
+    "dlq": ("streams.cli.dlq", "List, show and replay what could not be read."),
     "schema": ("streams.cli.schema", "Export the JSON Schemas of all messages."),
     "config": ("streams.cli.config", "Print the effective settings, secrets masked."),
     "explain": ("streams.cli.explain", "Say why: the cause's terms, the alternatives, what was exonerated."),

@@ -139,46 +139,18 @@ def _from_file(file: Path, topic: str, headers: list[str]) -> RawRecord:
 
 
 def _from_topic(settings: Settings, topic: str, partition: int, offset: int) -> RawRecord:
-    """Read one record and touch nothing: no group is joined for long and nothing is committed."""
-    from collections import deque
-
-    from confluent_kafka import Message, TopicPartition
-
-    from streams.errors import UserError
-    from streams.kafka import admin, consumer, headers_of
-    from streams.kafka.cluster import metadata, require
+    """Read one record and touch nothing: no group is joined and nothing is committed."""
+    from streams.kafka import headers_of
+    from streams.kafka.reading import one
     from streams.wire.record import RawRecord
 
-    kafka = settings.kafka
-    name = kafka.topic(topic)
-    cluster = metadata(admin(kafka), kafka.bootstrap_servers)
-    require(cluster, [name])
-    if partition not in cluster.topics[name].partitions:
-        raise UserError(
-            f"topic {name} has partitions 0 to {len(cluster.topics[name].partitions) - 1}, not {partition}"
-        )
-    reader = consumer(kafka, "decode")
-    try:
-        low, high = reader.get_watermark_offsets(TopicPartition(name, partition), timeout=10)
-        start = offset if offset >= 0 else max(low, high + offset)
-        reader.assign([TopicPartition(name, partition, start)])
-        # The end is where the fetch ends: a broker may report the last batch's first offset as the newest.
-        newest: deque[Message] = deque(maxlen=max(1, -offset))
-        while (message := reader.poll(10)) is not None and message.error() is None:
-            newest.append(message)
-            if offset >= 0:
-                break
-        wanted = len(newest) == newest.maxlen and (offset < 0 or newest[0].offset() == offset)
-        if not wanted:
-            raise UserError(f"{name}[{partition}] holds no record at offset {offset}; its first is {low}")
-        return RawRecord(
-            topic,
-            partition,
-            newest[0].offset() or 0,
-            newest[0].key(),
-            newest[0].value(),
-            headers_of(newest[0]),
-            max(0, newest[0].timestamp()[1]),
-        )
-    finally:
-        reader.close()
+    found = one(settings.kafka, settings.kafka.topic(topic), partition, offset)
+    return RawRecord(
+        topic,
+        partition,
+        found.offset() or 0,
+        found.key(),
+        found.value(),
+        headers_of(found),
+        max(0, found.timestamp()[1]),
+    )

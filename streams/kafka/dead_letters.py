@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from streams import __version__
 from streams.errors import FatalError
 from streams.settings import KafkaSettings
-from streams.wire.deadletter import encode_headers
+from streams.wire.deadletter import attempt_of, encode_headers
 from streams.wire.messages import DeadLetter
 from streams.wire.record import RawRecord
 from streams.wire.topics import DLQ
@@ -29,6 +29,8 @@ def headers_for(
         reason=str(error)[:2000],
         code_version=__version__,
         first_seen_ms=now_ms,
+        source_ts_ms=max(0, record.timestamp_ms),
+        attempt=attempt_of(record.headers),
     )
     return encode_headers(letter, record.headers)
 

@@ -11,6 +11,9 @@ from streams.wire.codec import path
 from streams.wire.messages import DeadLetter
 
 PREFIX = "headwater-"
+ATTEMPT = PREFIX + "attempt"
+ROUTED = PREFIX + "routed"
+"""Where a record stood before it was re-keyed; see `streams.wire.routed`."""
 
 
 def encode_headers(
@@ -20,7 +23,8 @@ def encode_headers(
 
     A record that is dead-lettered again (after a replay) keeps only its newest reason.
     """
-    kept = [(name, value) for name, value in original if not name.startswith(PREFIX)]
+    original = list(original)
+    kept = [(name, value) for name, value in original if not name.startswith(PREFIX) or name == ROUTED]
     own = [
         (PREFIX + name.replace("_", "-"), str(value).encode()) for name, value in letter.model_dump().items()
     ]
@@ -40,7 +44,7 @@ def decode_headers(
     found: dict[str, str] = {}
     original: list[tuple[str, bytes | None]] = []
     for name, value in headers:
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) or name == ROUTED:
             original.append((name, value))
             continue
         found[name.removeprefix(PREFIX).replace("-", "_")] = (value or b"").decode(errors="replace")
@@ -50,3 +54,20 @@ def decode_headers(
         first = error.errors(include_url=False)[0]
         header = PREFIX + path(first["loc"]).replace("_", "-")
         raise DecodeError(f"not a dead letter: {first['msg']}", field=header) from None
+
+
+def replay_headers(
+    letter: DeadLetter, original: Iterable[tuple[str, bytes | None]]
+) -> list[tuple[str, bytes | None]]:
+    """Spell the headers under which the original is sent again: its own, and which attempt this is."""
+    # Without the routing stamp: readers pass over stamps that they have seen.
+    kept = [(name, value) for name, value in original if name != ROUTED]
+    return [*kept, (ATTEMPT, str(letter.attempt + 1).encode())]
+
+
+def attempt_of(headers: Iterable[tuple[str, bytes | None]]) -> int:
+    """Read which attempt a record is; 1 unless it was replayed."""
+    for name, value in headers:
+        if name == ATTEMPT and value and value.isdigit():
+            return int(value)
+    return 1

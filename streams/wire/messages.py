@@ -166,3 +166,5 @@ class DeadLetter(Message):
     reason: str = Field(description="What was wrong, with the field; never a secret or the payload itself.")
     code_version: str
     first_seen_ms: int
+    source_ts_ms: int = Field(0, description="Time stamp of the original record; 0 where it had none.")
+    attempt: int = Field(1, description="1, and one more for each time that it failed after a replay.")

@@ -111,12 +111,13 @@ class TopicSnapshots:
             low, high = reader.get_watermark_offsets(where, timeout=READ_TIMEOUT_S)
             if high <= low:
                 return None
-            # The newest record of a partition is never compacted away.
+            # The newest record of a partition is never compacted away. To the end, and not just that one: a
+            # broker may report where its last batch begins as the end.
             reader.assign([TopicPartition(self._topic, unit, high - 1)])
-            for message in reader.consume(1, timeout=READ_TIMEOUT_S):
-                if message.error() is None:
-                    return _header(message, "sequence")
-            return None
+            newest = None
+            while (message := reader.poll(READ_TIMEOUT_S)) is not None and message.error() is None:
+                newest = _header(message, "sequence")
+            return newest
         finally:
             reader.close()
 

@@ -1,0 +1,130 @@
+"""Looking at what is on a topic: no group is joined, nothing is committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from streams.errors import BrokerUnavailable, UserError
+from streams.kafka.clients import admin, consumer
+from streams.kafka.cluster import metadata, require
+from streams.settings import KafkaSettings
+
+READ_TIMEOUT_S = 15.0
+BATCH = 500
+TURN_S = 0.1
+"""`consume` waits so long for a full batch, also when what it holds ends with the partition."""
+SLACK = 2_000
+_BEGINNING = -2
+"""Kafka's name for the first offset that is still there."""
+
+
+def partitions_of(settings: KafkaSettings, topic: str) -> list[int]:
+    """Return a topic's partition numbers; `topic` as it stands on the cluster.
+
+    Raises
+    ------
+    BrokerUnavailable, TopicMissing
+    """
+    found = metadata(admin(settings), settings.bootstrap_servers)
+    require(found, [topic])
+    return sorted(found.topics[topic].partitions)
+
+
+def read_to_end(settings: KafkaSettings, starts: Iterable[TopicPartition], group: str) -> Iterator[Message]:
+    """Return the records from the given offsets to where the partitions end now.
+
+    The end is where the fetch ends: a broker may report the last batch's first offset as the newest.
+
+    Raises
+    ------
+    BrokerUnavailable
+        A partition could not be read to its end.
+    """
+    waiting = {(each.topic, each.partition): each for each in starts}
+    reader = consumer(settings, group)
+    try:
+        reader.assign(list(waiting.values()))
+        heard_at_s = time.monotonic()
+        while waiting:
+            messages = reader.consume(BATCH, TURN_S)
+            if messages:
+                heard_at_s = time.monotonic()
+            elif time.monotonic() - heard_at_s > READ_TIMEOUT_S:
+                raise BrokerUnavailable(
+                    f"no answer in {READ_TIMEOUT_S:.0f} s while reading {_names(waiting)}"
+                )
+            for message in messages:
+                error = message.error()
+                key = (message.topic() or "", message.partition() or 0)
+                if error is None:
+                    if key in waiting:
+                        yield message
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    waiting.pop(key, None)
+                elif not error.retriable():
+                    raise BrokerUnavailable(f"cannot read {key[0]}[{key[1]}]: {error.str()}")
+    finally:
+        reader.close()
+
+
+def newest(settings: KafkaSettings, topic: str, partitions: Iterable[int], count: int) -> Iterator[Message]:
+    """Return at least the newest `count` records of each partition, in order within each."""
+    ends = _ends(settings, topic, partitions)
+    starts = [TopicPartition(topic, n, max(low, high - count)) for n, (low, high) in ends.items()]
+    for seen, message in enumerate(read_to_end(settings, starts, "look"), 1):
+        yield message
+        if seen >= len(starts) * (count + SLACK):
+            return  # the producers are faster than we are: there is no end to come to
+
+
+def from_beginning(settings: KafkaSettings, topic: str) -> Iterator[Message]:
+    """Return all records that a topic holds now."""
+    starts = [TopicPartition(topic, number, _BEGINNING) for number in partitions_of(settings, topic)]
+    yield from read_to_end(settings, starts, "look")
+
+
+def one(settings: KafkaSettings, topic: str, partition: int, offset: int) -> Message:
+    """Return one record; a negative offset counts from the end, -1 is the newest.
+
+    Raises
+    ------
+    UserError
+        There is no such partition, or no record at the offset.
+    """
+    numbers = partitions_of(settings, topic)
+    if partition not in numbers:
+        raise UserError(f"topic {topic} has partitions 0 to {len(numbers) - 1}, not {partition}")
+    if offset >= 0:
+        _, high = _ends(settings, topic, [partition])[partition]
+        # Not beyond the end: what a broker does then differs.
+        start = TopicPartition(topic, partition, min(offset, max(0, high - 1)))
+        for message in read_to_end(settings, [start], "look"):
+            if (message.offset() or 0) >= offset:
+                if message.offset() == offset:
+                    return message
+                break
+    else:
+        tail = list(newest(settings, topic, [partition], -offset))
+        if len(tail) >= -offset:
+            return tail[offset]
+    raise UserError(f"{topic}[{partition}] holds no record at offset {offset}")
+
+
+def _ends(settings: KafkaSettings, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    reader = consumer(settings, "look")
+    try:
+        return {
+            number: reader.get_watermark_offsets(TopicPartition(topic, number), timeout=READ_TIMEOUT_S)
+            for number in partitions
+        }
+    except KafkaException as error:
+        raise BrokerUnavailable(f"cannot read {topic}: {error.args[0].str()}") from None
+    finally:
+        reader.close()
+
+
+def _names(waiting: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{topic}[{number}]" for topic, number in sorted(waiting))

@@ -1,0 +1,111 @@
+"""`headwater dlq` on a living broker: poison is listed, shown, and sent back as it came."""
+
+import json
+
+import pytest
+
+from detectors import Catalog
+from streams.cli import main
+from streams.errors import DecodeError
+from streams.kafka import DeadLetters, producer
+from streams.kafka.letters import LetterBox
+from streams.stages.detect import DetectStage
+from streams.wire.deadletter import decode_headers
+from streams.wire.decoders import Decoders
+from streams.wire.record import RawRecord
+from streams.wire.telemetry import TelemetryBuilder
+from tests.shop_on_kafka import running
+
+pytestmark = pytest.mark.kafka
+
+POISON = b'{"service": "cart", "metric": "cpu", "value": "warm", "ts_ms": 1790000000000}'
+STAMP_MS = 1_790_000_000_123
+
+
+@pytest.fixture
+def dlq(wire, tmp_path, capsys):
+    """Runs the command against the test's topics; returns exit code and what it printed."""
+    config = tmp_path / "headwater.yaml"
+    kafka = wire.settings.kafka
+    config.write_text(
+        f"kafka: {{bootstrap_servers: '{kafka.bootstrap_servers}', topic_prefix: {kafka.topic_prefix},"
+        f" group_prefix: {kafka.group_prefix}}}\n"
+    )
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["dlq", *arguments, "--config", str(config)])
+        return ended.value.code or 0, capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def poisoned(wire):
+    """Two dead letters, as DETECT writes them."""
+    kafka = wire.settings.kafka
+    dead = DeadLetters(producer(kafka), kafka, "detect")
+    headers = (("origin", b"a test"),)
+    for topic, value in (("headwater.metrics", POISON), ("headwater.logs", b"{no json")):
+        record = RawRecord(topic, 0, 7, b"cart", value, headers, STAMP_MS)
+        with pytest.raises(DecodeError) as failed:
+            Decoders().decode(record, TelemetryBuilder(lambda _: Catalog()))
+        dead.put(record._replace(topic=kafka.topic(topic)), failed.value, STAMP_MS + 1)
+    dead.flush()
+    return wire
+
+
+def test_letters_are_listed_and_counted_by_reason(poisoned, dlq):
+    code, said = dlq("list", "--json")
+    found = json.loads(said.out)
+
+    assert (code, found["total"], len(found["letters"])) == (0, 2, 2)
+    prefix = poisoned.settings.kafka.topic_prefix
+    assert {row["topic"] for row in found["by_reason"]} == {
+        f"{prefix}headwater.{n}" for n in ("metrics", "logs")
+    }
+    code, said = dlq("list", "--reason", "expected a number")
+    assert said.out.count("expected a number") == 2
+    assert "not JSON" not in said.out
+
+
+def test_a_letter_is_shown_whole_and_its_value_written_to_a_file(poisoned, dlq, tmp_path):
+    offsets = {each.value: each.offset for each in LetterBox(poisoned.settings.kafka).all()}
+    code, said = dlq("show", str(offsets[POISON]), "--json", "--out", str(tmp_path / "value"))
+    found = json.loads(said.out)
+
+    assert code == 0
+    assert (tmp_path / "value").read_bytes() == POISON
+    assert found["headers"] == {"origin": "a test"}
+    assert (found["key"], found["source_ts_ms"], found["attempt"]) == ("cart", STAMP_MS, 1)
+    assert found["reason"].startswith("value: expected a number")
+
+
+def test_a_replay_sends_every_letter_once_byte_for_byte_and_a_repeated_failure_is_counted(poisoned, dlq):
+    assert json.loads(dlq("replay", "--yes", "--json")[1].out) == {"replayed": 2}
+    assert json.loads(dlq("replay", "--yes", "--json")[1].out) == {"replayed": 0}
+
+    again = poisoned.everything("headwater.metrics")[-1]
+    assert (again.key(), again.value(), again.timestamp()[1]) == (b"cart", POISON, STAMP_MS)
+    assert dict(again.headers())["origin"] == b"a test"
+    with running(DetectStage, poisoned.settings):
+        dead = poisoned.read("headwater.dlq", lambda found: len(found) == 4)
+    why = [decode_headers(each.headers())[0] for each in dead]
+    assert [each.attempt for each in why] == [1, 1, 2, 2]
+    assert {each.source_ts_ms for each in why} == {STAMP_MS}
+
+
+def test_chosen_letters_are_replayed_without_moving_the_mark(poisoned, dlq):
+    assert json.loads(dlq("replay", "--reason", "not JSON", "--yes", "--json")[1].out) == {"replayed": 1}
+    assert json.loads(dlq("replay", "--yes", "--json")[1].out) == {"replayed": 2}
+
+
+def test_mistakes_are_one_line_and_send_nothing(poisoned, dlq):
+    code, said = dlq("replay")
+    assert (code, said.err.splitlines()[-1]) == (2, "headwater: nothing was sent; --yes sends without asking")
+    code, said = dlq("replay", "--offset", "99", "--yes")
+    assert (code, said.err) == (2, "headwater: no such letter: 99; `headwater dlq list` shows them\n")
+    code, said = dlq("show", "99")
+    assert code == 2
+    assert "holds no record at offset 99" in said.err
+    assert poisoned.everything("headwater.metrics") == []
