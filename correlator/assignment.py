@@ -108,6 +108,8 @@ def _weigh_now(memory: Memory, now_ms: int) -> dict[str, ServiceEvidence]:
     time_between(evidence, from_ms, now_ms)
     agreement(evidence, memory.topology, now_ms)
     demand(evidence, memory.topology, from_ms, now_ms, now_ms)
+    for mine in evidence.values():
+        mine.settle()
     return evidence
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from correlator.evidence_window import Episode
-from correlator.scene import Scene
+from correlator.scene import Scene, once
 from correlator.significance import effect
 from detectors.anomaly import Family
 
@@ -41,6 +41,7 @@ def failing(episode: Episode) -> float:
     return min(1.0, abs(episode.worst[1] - episode.worst[2]) / whole) if whole else 0.0
 
 
+@once
 def loudness(service: str, scene: Scene) -> float:
     """What the users of a service feel: log of times as slow, plus four times the share that fails."""
     mine = scene.evidence.get(service)

@@ -19,6 +19,8 @@ RIPE_MS = 60_000
 """How long an incident must last before a model may be asked: the first tick rarely shows the whole."""
 SHOWN = 10
 """Hypotheses published; recall beyond ten helps nobody."""
+CITED = 60
+"""Anomalies listed in full; the others stay cited by id."""
 
 
 def compose(
@@ -73,8 +75,9 @@ def compose(
         conflicts=tuple(c.text for c in contradictions(scene.topology, scene.onset_ms, _on(hops)))[:6],
         discovered=discovered(hops),
         evidence=tuple(
-            evidence_line(e) for e in sorted(cited.values(), key=lambda e: (e.anomaly.onset_ms, e.anomaly.id))
-        )[:60],
+            evidence_line(e)
+            for e in sorted(cited.values(), key=lambda e: (e.anomaly.onset_ms, e.anomaly.id))[:CITED]
+        ),
         supersedes=state.supersedes,
     )
 

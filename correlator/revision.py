@@ -117,8 +117,8 @@ def picture(
     """
     episodes = (
         e
-        for mine in memory.window.episodes.values()
-        for e in mine.values()
+        for held in memory.window.episodes.values()
+        for e in held.values()
         if e.anomaly.ts_ms >= from_ms and e.anomaly.first_ms <= to_ms
     )
     evidence = weigh(episodes, from_ms, to_ms, news_from_ms)
@@ -127,6 +127,8 @@ def picture(
     demand(evidence, memory.topology, from_ms, to_ms, onset_ms)
     if within is not None:
         evidence = {service: mine for service, mine in evidence.items() if within(service)}
+    for mine in evidence.values():
+        mine.settle()
     changes: dict[str, list[Change]] = {}
     for change in memory.window.changes_between(onset_ms - KEEP_CHANGES_MS, now_ms):
         changes.setdefault(change.service, []).append(change)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast
 
 from correlator.evidence import Alert, Change
 from correlator.service_evidence import FLOOR, ServiceEvidence
@@ -16,6 +18,10 @@ class Past:
 
     named_right: dict[str, int] = field(default_factory=dict)
     named_wrong: dict[str, int] = field(default_factory=dict)
+
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 
 @dataclass
@@ -33,6 +39,8 @@ class Scene:
     past: Past = field(default_factory=Past)
     heard: frozenset[str] | set[str] = frozenset()
     """Services that ever deviated in a signal of their own: they have telemetry."""
+    answers: dict[tuple[str, Any], Any] = field(default_factory=dict)
+    """What was asked of the scene before; see `once`."""
     _callees: dict[str, list[Neighbour]] = field(default_factory=dict)
     _callers: dict[str, list[Neighbour]] = field(default_factory=dict)
 
@@ -52,8 +60,11 @@ class Scene:
 
     def severity(self, service: str) -> float:
         """V of a service in this scene, 0 where nothing is known."""
-        mine = self.evidence.get(service)
-        return mine.severity if mine else 0.0
+        return self._severities.get(service, 0.0)
+
+    @cached_property
+    def _severities(self) -> dict[str, float]:
+        return {service: mine.severity for service, mine in self.evidence.items()}
 
     @cached_property
     def total(self) -> float:
@@ -72,6 +83,8 @@ class Scene:
         The walk passes through ill services only: health between two ill ones breaks the chain, save for
         one silent hop (a proxy without telemetry).
         """
+        if (kept := self.answers.get(("downstream", (service, hops)))) is not None:
+            return cast(dict[str, int], kept)
         reached, frontier = {service: 0}, [service]
         for distance in range(1, hops + 1):
             following: list[str] = []
@@ -84,7 +97,22 @@ class Scene:
                         following.append(neighbour.service)
             frontier = following
         del reached[service]
+        self.answers["downstream", (service, hops)] = reached
         return reached
 
 
-__all__ = ["FLOOR", "Past", "Scene"]
+def once(ask: Callable[[A, Scene], T]) -> Callable[[A, Scene], T]:
+    """Answer a question about a scene once: a scene does not change while it is ranked and written down."""
+    name = f"{ask.__module__}.{ask.__qualname__}"
+
+    @wraps(ask)
+    def answer(about: A, scene: Scene) -> T:
+        key = name, about
+        if key not in scene.answers:
+            scene.answers[key] = ask(about, scene)
+        return cast(T, scene.answers[key])
+
+    return answer
+
+
+__all__ = ["FLOOR", "Past", "Scene", "once"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from correlator.evidence_window import Episode
 from correlator.significance import effect, idleness
 from detectors.anomaly import Anomaly, Family
+
+T = TypeVar("T")
 
 FLOOR = 1.7
 """Evidence below it is noise: about one sample in fifty of an ordinary series passes it."""
@@ -46,7 +49,7 @@ OWN: dict[Family, Weight] = {
     Family.STALE: Weight("stale", 0.8, 0.8),
     Family.OTHER: Weight("other", 0.3, 0.3),
 }
-"""For the entity that emits the signal (`facts/ranking-lessons`: measured on two systems)."""
+"""For the entity that emits the signal; measured on two recorded systems."""
 
 AT_CALLEE: dict[Family, Weight] = {
     Family.GAP: Weight("gap", 1.2, 0.3, True),
@@ -108,9 +111,16 @@ class ServiceEvidence:
     """Callers whose edge signals point here."""
     spread: float = 0.0
     """Share of its callees towards which it sees trouble, where there are at least two of these."""
+    _kept: dict[str, Any] | None = None
+    """What follows from the groups, once they are settled; None while they may change."""
+
+    def settle(self) -> None:
+        """Say that the groups change no more: from now on what follows from them is worked out once."""
+        self._kept = {}
 
     def add(self, weight: Weight, score: float, episode: Episode) -> None:
         """Count a score if it is its group's strongest."""
+        self._kept = None
         up = episode.anomaly.direction == "up"
         value = score * (weight.up if up else weight.down)
         group = weight.group if up or weight.group not in IMPROVABLE else weight.group + "-"
@@ -127,6 +137,9 @@ class ServiceEvidence:
     @property
     def excess(self) -> float:
         """V: the sum of the three largest group values above the floor."""
+        return self._once("excess", self._excess)
+
+    def _excess(self) -> float:
         values = sorted(
             (g.value - FLOOR for name, g in self.groups.items() if g.value > FLOOR and name not in NOT_OWN),
             reverse=True,
@@ -144,6 +157,9 @@ class ServiceEvidence:
 
         g(e) = 4·ln(1 + e/4): beyond one in a million, rarer proves no more about *where* it began.
         """
+        return self._once("counted", self._counted)
+
+    def _counted(self) -> list[tuple[str, float]]:
         return [
             (name, SATURATION * math.log1p((self.groups[name].value - FLOOR) / SATURATION))
             for name in self.strong_groups[:COUNTED_GROUPS]
@@ -152,11 +168,17 @@ class ServiceEvidence:
     @property
     def severity(self) -> float:
         """Sum of `counted`: how ill the service is, for ranking."""
+        return self._once("severity", self._severity)
+
+    def _severity(self) -> float:
         return sum(value for _, value in self.counted())
 
     @property
     def cause_excess(self) -> float:
         """The part of V that a dependency cannot explain: saturation, own time, own errors."""
+        return self._once("cause_excess", self._cause_excess)
+
+    def _cause_excess(self) -> float:
         values = sorted(
             (g.value - FLOOR for g in self.groups.values() if g.value > FLOOR and g.cause_like), reverse=True
         )
@@ -165,10 +187,21 @@ class ServiceEvidence:
     @property
     def strong_groups(self) -> list[str]:
         """Groups above the floor, strongest first."""
+        return self._once("strong_groups", self._strong_groups)
+
+    def _strong_groups(self) -> list[str]:
         found = [
             (g.value, name) for name, g in self.groups.items() if g.value > FLOOR and name not in NOT_OWN
         ]
         return [name for _, name in sorted(found, reverse=True)]
+
+    def _once(self, name: str, work: Callable[[], T]) -> T:
+        """What `work` finds; kept if the groups are settled. Lists are shared: do not change them."""
+        if self._kept is None:
+            return work()
+        if name not in self._kept:
+            self._kept[name] = work()
+        return cast(T, self._kept[name])
 
     def own_word(self) -> float:
         """The strongest sign of illness in its own signals, not in what others see of it."""
@@ -189,6 +222,9 @@ class ServiceEvidence:
     @property
     def onset_ms(self) -> int | None:
         """When the earliest of its strong groups began; None when nothing is strong."""
+        return self._once("onset_ms", self._onset_ms)
+
+    def _onset_ms(self) -> int | None:
         return min((self.groups[name].onset_ms for name in self.strong_groups), default=None)
 
 

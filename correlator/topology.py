@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from correlator.evidence import Edge, EdgeSource
 from correlator.schedule import Schedule
@@ -31,6 +32,8 @@ TRUST: dict[EdgeSource, float] = {
 }
 """Trust in one fresh statement of a source; declarations rank below observation because diagrams age."""
 
+INSTANTS = 8
+"""Instants of which answers are kept; each incident that is open asks about its own onset, and about now."""
 BELIEF_FLOOR = 0.2
 """Below it an edge is history: kept, shown, not reasoned with."""
 FLOW_CONFIRMATION_MS = 120_000
@@ -64,20 +67,21 @@ class Fact:
 
     def belief(self, at_ms: int) -> float:
         """Trust in the statement at `at_ms`, 0 to 1, halving with every half-life unseen."""
-        if not self.holds(at_ms):
+        bounded = self.schedule is not None or self.valid_from_ms is not None or self.valid_to_ms is not None
+        if bounded and not self.holds(at_ms):
             return 0.0
-        trust = TRUST[self.source] * self.confidence
-        if self.source is EdgeSource.FLOW and self.last_seen_ms - self.first_seen_ms < FLOW_CONFIRMATION_MS:
+        source = self.source
+        if source is EdgeSource.FLOW and self.last_seen_ms - self.first_seen_ms < FLOW_CONFIRMATION_MS:
             return 0.0
-        half_life_ms = HALF_LIFE_MS[self.source]
+        trust = TRUST[source] * self.confidence
+        half_life_ms = HALF_LIFE_MS[source]
         unseen_ms = at_ms - self.last_seen_ms
         if half_life_ms is None or unseen_ms <= 0:
             return trust
         return float(trust * 0.5 ** (unseen_ms / half_life_ms))
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """An adjacent entity as of a time: who says so and how far it is believed."""
 
     service: str
@@ -98,9 +102,12 @@ class Topology:
         self._out: dict[str, dict[str, list[Fact]]] = {}
         self._in: dict[str, dict[str, list[Fact]]] = {}
         self._kinds: dict[str, str] = {}
+        self._edges = 0
+        self._asked: dict[int, dict[tuple[bool, str], list[Neighbour]]] = {}
+        """Neighbours as of the last instants asked for: one incident asks about its onset at every tick."""
 
     def __len__(self) -> int:
-        return sum(len(callees) for callees in self._out.values())
+        return self._edges
 
     def __contains__(self, service: str) -> bool:
         return service in self._out or service in self._in
@@ -128,8 +135,8 @@ class Topology:
         if edge.schedule is not None:
             Schedule.parse(edge.schedule)
         at = edge.last_seen_ms if believed_ms is None else believed_ms
-        facts = self._out.setdefault(edge.caller, {}).setdefault(edge.callee, [])
-        self._in.setdefault(edge.callee, {})[edge.caller] = facts
+        facts = self._facts_of(edge.caller, edge.callee)
+        self._forget_asked(edge.caller, edge.callee)
         if edge.callee_kind is not None:
             self._kinds[edge.callee] = edge.callee_kind
         terms = (edge.valid_from_ms, edge.valid_to_ms, edge.schedule)
@@ -166,6 +173,7 @@ class Topology:
         for fact in list(self.facts(source)):
             if fact.believed_to_ms is None and (fact.caller, fact.callee) not in kept:
                 facts = self._out[fact.caller][fact.callee]
+                self._forget_asked(fact.caller, fact.callee)
                 facts[facts.index(fact)] = replace(fact, believed_to_ms=at_ms)
                 count += 1
         return count
@@ -196,11 +204,15 @@ class Topology:
 
         `believed_ms` asks what was believed then, instead of what is known now.
         """
-        return _neighbours(self._out.get(service, {}), at_ms, believed_ms)
+        if believed_ms is not None:
+            return _neighbours(self._out.get(service, {}), at_ms, believed_ms)
+        return self._as_of(True, service, at_ms)
 
     def callers(self, service: str, at_ms: int, believed_ms: int | None = None) -> list[Neighbour]:
         """What depended on `service` at `at_ms`, most believed first."""
-        return _neighbours(self._in.get(service, {}), at_ms, believed_ms)
+        if believed_ms is not None:
+            return _neighbours(self._in.get(service, {}), at_ms, believed_ms)
+        return self._as_of(False, service, at_ms)
 
     def edge(self, caller: str, callee: str, at_ms: int) -> Neighbour | None:
         """The edge as of a time, or None where it is not believed."""
@@ -209,16 +221,47 @@ class Topology:
     def load_facts(self, facts: Iterable[Fact]) -> None:
         """Put facts back as they were dumped."""
         for fact in facts:
-            kept = self._out.setdefault(fact.caller, {}).setdefault(fact.callee, [])
-            kept.append(fact)
-            self._in.setdefault(fact.callee, {})[fact.caller] = kept
+            self._facts_of(fact.caller, fact.callee).append(fact)
+            self._forget_asked(fact.caller, fact.callee)
             if fact.callee_kind is not None:
                 self._kinds[fact.callee] = fact.callee_kind
 
+    def _as_of(self, outward: bool, service: str, at_ms: int) -> list[Neighbour]:
+        known = self._asked.get(at_ms)
+        if known is None:
+            if len(self._asked) >= INSTANTS:
+                del self._asked[next(iter(self._asked))]
+            known = self._asked[at_ms] = {}
+        found = known.get((outward, service))
+        if found is None:
+            adjacent = (self._out if outward else self._in).get(service, {})
+            found = known[outward, service] = _neighbours(adjacent, at_ms, None)
+        return list(found)
+
+    def _forget_asked(self, caller: str, callee: str) -> None:
+        for known in self._asked.values():
+            known.pop((True, caller), None)
+            known.pop((False, callee), None)
+
+    def _facts_of(self, caller: str, callee: str) -> list[Fact]:
+        """The facts about an edge, one list for both directions."""
+        callees = self._out.setdefault(caller, {})
+        facts = callees.get(callee)
+        if facts is None:
+            facts = callees[callee] = self._in.setdefault(callee, {}).setdefault(caller, [])
+            self._edges += 1
+        return facts
+
 
 def _neighbours(adjacent: dict[str, list[Fact]], at_ms: int, believed_ms: int | None) -> list[Neighbour]:
-    found = (_neighbour(name, facts, at_ms, believed_ms) for name, facts in adjacent.items())
-    return sorted((n for n in found if n is not None), key=lambda n: (-n.belief, n.service))
+    found = [
+        neighbour
+        for name, facts in adjacent.items()
+        if (neighbour := _neighbour(name, facts, at_ms, believed_ms)) is not None
+    ]
+    if len(found) > 1:
+        found.sort(key=lambda n: (-n.belief, n.service))
+    return found
 
 
 def _neighbour(name: str, facts: list[Fact], at_ms: int, believed_ms: int | None) -> Neighbour | None:
@@ -243,4 +286,5 @@ def _neighbour(name: str, facts: list[Fact], at_ms: int, believed_ms: int | None
     if not sources:
         return None
     believed = (1.0 - doubt) * (0.7 if denied else 1.0)
-    return Neighbour(name, kind, tuple(sorted(set(sources))), believed)
+    said_by = (sources[0],) if len(sources) == 1 else tuple(sorted(set(sources)))
+    return Neighbour(name, kind, said_by, believed)

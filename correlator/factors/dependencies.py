@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 from correlator.factors.term import Candidate, Term
-from correlator.scene import Scene
+from correlator.scene import Scene, once
 
 NAME = "explained_by_dependencies"
 SHARE: dict[str, float] = {
@@ -40,6 +40,7 @@ SLOW = {"lat": 1.0, "gap": 1.0, "stale": 1.0, "err": 0.7, "sat": 0.6, "cpu": 0.5
 CAUSED_BY: dict[str, dict[str, float]] = {"err": FAILING, "log": FAILING, "starves": FAILING}
 
 
+@once
 def explained(service: str, scene: Scene) -> tuple[float, str]:
     """(What ill callees account for, the callee that accounts for most of it)."""
     mine = scene.evidence.get(service)

@@ -9,12 +9,19 @@ agreement.)
 from __future__ import annotations
 
 from correlator.factors.term import Candidate, Term
-from correlator.scene import Scene
+from correlator.scene import Scene, once
 
 NAME = "implied_by_callers"
 CAP = 3.0
 
 
+@once
+def illest(caller: str, scene: Scene) -> list[tuple[float, str]]:
+    """The two most ill callees of a caller, with their severity, most ill first."""
+    return sorted(((scene.severity(c.service), c.service) for c in scene.callees(caller)), reverse=True)[:2]
+
+
+@once
 def implied(service: str, scene: Scene) -> tuple[float, list[str]]:
     """(I, the callers that imply it); (0, []) unless two of its callers agree."""
     callers = scene.callers(service)
@@ -25,10 +32,7 @@ def implied(service: str, scene: Scene) -> tuple[float, list[str]]:
         if mine is None:
             continue
         symptom = mine.excess - mine.cause_excess
-        others = max(
-            (scene.severity(c.service) for c in scene.callees(neighbour.service) if c.service != service),
-            default=0.0,
-        )
+        others = next((ill for ill, callee in illest(neighbour.service, scene) if callee != service), 0.0)
         unexplained = symptom - others
         if unexplained > 0.5:
             pointing.append(neighbour.service)

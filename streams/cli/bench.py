@@ -16,12 +16,12 @@ app = typer.Typer(add_completion=False)
 
 FOLDER = Path(__file__).parents[2] / "bench"
 """Benchmarks and their peers live beside the packages, in the source tree; an installed wheel has none."""
-NAMES = ("detect", "ingest")
+NAMES = ("cause", "detect", "ingest")
 
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="One of: detect, ingest.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of: cause, detect, ingest.")],
     series: Annotated[int, typer.Option(min=1, help="Series in the speed test.")] = 200_000,
     recordings: Annotated[
         Path | None,
