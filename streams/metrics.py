@@ -17,6 +17,9 @@ AGE_BUCKETS_S = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 900, 3600)
 
 RECORDS_CONSUMED = Counter("headwater_records_consumed", "Records read", ["topic"])
 RECORDS_REJECTED = Counter("headwater_records_rejected", "Records dead-lettered", ["topic", "reason"])
+RECORDS_REPEATED = Counter(
+    "headwater_records_repeated", "Re-keyed records that had been read before and were passed over", ["topic"]
+)
 POINTS_PROCESSED = Counter("headwater_points_processed", "Samples, lines and items taken in", ["signal"])
 POINTS_LATE = Counter("headwater_points_late", "Samples and lines behind the watermark", ["signal"])
 POINTS_CLAMPED = Counter("headwater_points_clamped", "Event times ahead of our clock", ["signal"])

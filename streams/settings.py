@@ -23,6 +23,9 @@ def _comma_list(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+ROUTED_SUFFIX = ".routed"
+"""Of the topics on to which ROUTE writes."""
+
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 
 
@@ -110,6 +113,16 @@ class DetectSettings(_Group):
     )
 
 
+class RouteSettings(_Group):
+    """The ROUTE stage: needed only where records are not keyed by service and DETECT has several units."""
+
+    topics: CommaList = Field(
+        (),
+        description="Raw topics that are re-keyed by service on to NAME.routed, which DETECT reads instead; "
+        "the same in every process. Part of `detect.topics`.",
+    )
+
+
 class ReasonSettings(_Group):
     """The REASON stage. Off, it publishes the deterministic explanation only."""
 
@@ -160,6 +173,7 @@ class Settings(BaseSettings):
 
     kafka: KafkaSettings = KafkaSettings()
     detect: DetectSettings = DetectSettings()
+    route: RouteSettings = RouteSettings()
     reason: ReasonSettings = ReasonSettings()
     notify: NotifySettings = NotifySettings()
     serve: ServeSettings = ServeSettings()
@@ -168,6 +182,10 @@ class Settings(BaseSettings):
         Path("state"), description="Local snapshots and tables; losing it costs a recovery, not data."
     )
     recordings: Path | None = Field(None, description="Folder of recordings for tests that need them.")
+
+    def read_by_detect(self, name: str) -> str:
+        """Return the topic on this cluster that DETECT reads for a raw topic of the table."""
+        return self.kafka.topic(name + ROUTED_SUFFIX if name in self.route.topics else name)
 
     @classmethod
     def settings_customise_sources(

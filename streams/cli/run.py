@@ -18,31 +18,36 @@ app = typer.Typer(add_completion=False)
 def run(
     stage: Annotated[
         list[str] | None,
-        typer.Option(help="detect, correlate, reason or notify; repeat for several, leave out for all."),
+        typer.Option(
+            help="route, detect, correlate, reason or notify; repeat for several, leave out for all that the "
+            "settings ask for."
+        ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
 ) -> None:
     """Run the stages until SIGTERM or Ctrl-C; exit code 1 when one of them ends by itself.
 
     All stages run on one machine; `--stage detect` runs one of them, in as many processes as there are
-    partitions. Kafka's consumer groups share the work out. Health and metrics are on serve.host:serve.port
-    (127.0.0.1:8080): /healthz, /readyz, /metrics, /version.
+    partitions. Kafka's consumer groups share the work out. `--stage route` re-keys the topics of
+    `route.topics` by service: for unkeyed input and more than one DETECT process (`headwater doctor` tells).
+    Health and metrics are on serve.host:serve.port (127.0.0.1:8080): /healthz, /readyz, /metrics, /version.
     """
     from streams import logging, settings
     from streams.errors import ConfigError
-    from streams.service import STAGES
+    from streams.service import OPTIONAL, STAGES, stages_of
     from streams.sinks import named
 
     for name in stage or ():
-        if name not in STAGES:
-            raise ConfigError(f"there is no stage {name!r}; there are: {', '.join(STAGES)}")
+        if name not in (*OPTIONAL, *STAGES):
+            known = ", ".join((*OPTIONAL, *STAGES))
+            raise ConfigError(f"there is no stage {name!r}; there are: {known}")
     effective = settings.load(config)
     for sink in effective.notify.sinks:
         named(sink)  # a wrong name is a mistake of now, not of the stage that will need it
     logging.configure(effective.log)
     _announce(effective)
     stop = _stop_on_signals()
-    chosen = tuple(dict.fromkeys(stage)) if stage else STAGES
+    chosen = tuple(dict.fromkeys(stage)) if stage else stages_of(effective)
     code = _run_one(chosen[0], effective, stop) if len(chosen) == 1 else _run_many(chosen, effective, stop)
     raise SystemExit(code)
 

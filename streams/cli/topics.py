@@ -31,7 +31,8 @@ def create(config: ConfigFile = None, as_json: Json = False) -> None:
     """Create what is missing and leave what exists; safe to repeat. Exit code 1 if one differs."""
     from streams.kafka import topics
 
-    _report(topics.create(load(config).kafka), as_json)
+    settings = load(config)
+    _report(topics.create(settings.kafka, settings.route.topics), as_json)
 
 
 @app.command()
@@ -39,7 +40,8 @@ def check(config: ConfigFile = None, as_json: Json = False) -> None:
     """Compare the cluster's topics with what headwater expects. Exit code 1 if one is missing or differs."""
     from streams.kafka import topics
 
-    _report(topics.check(load(config).kafka), as_json)
+    settings = load(config)
+    _report(topics.check(settings.kafka, settings.route.topics), as_json)
 
 
 def _report(states: Sequence[TopicState], as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from streams.errors import BrokerUnavailable
 from streams.kafka.clients import MAX_MESSAGE_BYTES, admin
 from streams.kafka.cluster import metadata
-from streams.settings import KafkaSettings
+from streams.settings import ROUTED_SUFFIX, KafkaSettings
 from streams.wire.topics import ALL, DLQ, SNAPSHOTS, Topic
 
 REQUEST_TIMEOUT_S = 30.0
@@ -47,7 +48,18 @@ def config_of(topic: Topic) -> dict[str, str]:
     return config
 
 
-def create(settings: KafkaSettings) -> list[TopicState]:
+def wanted(routed: Sequence[str] = ()) -> tuple[Topic, ...]:
+    """The table of topics, and one for each raw topic that is re-keyed."""
+    return (
+        *ALL,
+        *(
+            Topic(name + ROUTED_SUFFIX, "internal", "service", f"{name}, re-keyed by service")
+            for name in routed
+        ),
+    )
+
+
+def create(settings: KafkaSettings, routed: Sequence[str] = ()) -> list[TopicState]:
     """Create what is missing, leave what exists; safe to run at any time and from several places.
 
     Raises
@@ -57,17 +69,17 @@ def create(settings: KafkaSettings) -> list[TopicState]:
     """
     client = admin(settings)
     metadata(client, settings.bootstrap_servers)
-    wanted = [
+    new = [
         NewTopic(
             settings.topic(topic.name),
             num_partitions=width(topic, settings),
             replication_factor=settings.replication_factor,
             config=config_of(topic),
         )
-        for topic in ALL
+        for topic in wanted(routed)
     ]
     created = set()
-    for name, future in client.create_topics(wanted, operation_timeout=REQUEST_TIMEOUT_S).items():
+    for name, future in client.create_topics(new, operation_timeout=REQUEST_TIMEOUT_S).items():
         try:
             future.result(REQUEST_TIMEOUT_S)
             created.add(name)
@@ -77,7 +89,7 @@ def create(settings: KafkaSettings) -> list[TopicState]:
                 raise BrokerUnavailable(f"topic {name} could not be created: {error.str()}") from None
     return [
         TopicState(state.name, "created", state.partitions) if state.name in created else state
-        for state in check(settings)
+        for state in check(settings, routed)
     ]
 
 
@@ -96,14 +108,15 @@ def delete_all(settings: KafkaSettings, prefix: str) -> None:
             future.result(REQUEST_TIMEOUT_S)
 
 
-def check(settings: KafkaSettings) -> list[TopicState]:
+def check(settings: KafkaSettings, routed: Sequence[str] = ()) -> list[TopicState]:
     """Compare every topic of the table with the cluster."""
     client = admin(settings)
     found = metadata(client, settings.bootstrap_servers).topics
-    names = {topic.name: settings.topic(topic.name) for topic in ALL}
+    table = wanted(routed)
+    names = {topic.name: settings.topic(topic.name) for topic in table}
     configs = _configs(client, [name for name in names.values() if name in found])
     states = []
-    for topic in ALL:
+    for topic in table:
         name = names[topic.name]
         if name not in found:
             states.append(TopicState(name, "missing", 0, "run `headwater topics create`"))
@@ -113,10 +126,10 @@ def check(settings: KafkaSettings) -> list[TopicState]:
         if topic.role != "raw" and partitions != width(topic, settings):
             # Raw topics belong to their producers: any width is read. Ours decide who reads what.
             notes.append(f"{partitions} partitions, settings say {width(topic, settings)}")
-        for key, wanted in config_of(topic).items():
+        for key, asked in config_of(topic).items():
             actual = configs.get(name, {}).get(key)
-            if topic.role != "raw" and actual is not None and actual != wanted:
-                notes.append(f"{key} is {actual}, expected {wanted}")
+            if topic.role != "raw" and actual is not None and actual != asked:
+                notes.append(f"{key} is {actual}, expected {asked}")
         states.append(TopicState(name, "differs" if notes else "ok", partitions, "; ".join(notes)))
     return states
 

@@ -18,7 +18,7 @@ from streams.errors import FatalError
 from streams.serve import Endpoint
 from streams.service import child
 from streams.service.scrape import ask, merged_metrics
-from streams.service.stages import STAGES
+from streams.service.stages import stages_of
 from streams.settings import Settings
 
 log = structlog.get_logger("headwater.service")
@@ -60,9 +60,9 @@ class Pipeline:
     ...     pipeline.wait_until_ready(30)
     """
 
-    def __init__(self, settings: Settings, stages: Sequence[str] = STAGES) -> None:
+    def __init__(self, settings: Settings, stages: Sequence[str] = ()) -> None:
         self._settings = settings
-        self._stages = tuple(stages)
+        self._stages = tuple(stages) or stages_of(settings)
         self._members: dict[str, _Member] = {}
         self._endpoint: Endpoint | None = None
 

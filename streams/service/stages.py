@@ -11,6 +11,13 @@ from streams.settings import Settings
 
 STAGES = ("detect", "correlate", "reason", "notify")
 """In the order of the flow."""
+OPTIONAL = ("route",)
+"""Run only where it is asked for."""
+
+
+def stages_of(settings: Settings) -> tuple[str, ...]:
+    """Return the stages that `headwater run` runs when none is named."""
+    return (*OPTIONAL, *STAGES) if settings.route.topics else STAGES
 
 
 class Stage(Protocol):
@@ -23,6 +30,10 @@ class Stage(Protocol):
 def stage_of(name: str, settings: Settings, health: Health) -> Stage:
     """Build a stage; each imports its own libraries, so that DETECT does not load Faust."""
     match name:
+        case "route":
+            from streams.stages.route import RouteStage
+
+            return RouteStage(settings, health)
         case "detect":
             from streams.stages.detect import DetectStage
 
@@ -41,7 +52,7 @@ def stage_of(name: str, settings: Settings, health: Health) -> Stage:
 
             return NotifyStage(settings, health, [named(sink) for sink in settings.notify.sinks])
         case _:
-            raise ConfigError(f"there is no stage {name!r}; there are: {', '.join(STAGES)}")
+            raise ConfigError(f"there is no stage {name!r}; there are: {', '.join((*OPTIONAL, *STAGES))}")
 
 
 def run_stage(name: str, settings: Settings, health: Health, stop: Event) -> None:

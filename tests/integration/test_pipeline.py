@@ -248,5 +248,5 @@ def test_an_unknown_stage_is_one_line_and_exit_code_2(wire, tmp_path):
     with Run(wire.settings, tmp_path, "--stage", "detekt") as run:
         assert run.process.wait(60) == 2
     assert run.lines() == [
-        "headwater: there is no stage 'detekt'; there are: detect, correlate, reason, notify"
+        "headwater: there is no stage 'detekt'; there are: route, detect, correlate, reason, notify"
     ]

@@ -32,6 +32,10 @@ def main() -> None:
 
         # Small batches, so that a crash falls between them.
         DetectStage(settings, Health(), reached=reached, batch=100).run(stop)
+    elif sys.argv[2] == "route":
+        from streams.stages.route import RouteStage
+
+        RouteStage(settings, Health(), reached=reached, batch=100).run(stop)
     else:
         from streams.stages.correlate import CorrelateStage
 

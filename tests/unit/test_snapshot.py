@@ -6,6 +6,7 @@ from streams.errors import StateError
 from streams.stages.detect.snapshot import Snapshot, decode, encode
 from streams.stages.detect.snapshot_store import _newest_whole
 from streams.stages.detect.watermark import WatermarkState
+from streams.wire.routed import Stamp
 
 SNAPSHOT = Snapshot(
     unit=3,
@@ -14,6 +15,7 @@ SNAPSHOT = Snapshot(
     watermark=WatermarkState(1_790_000_000_000, {("otlp_metrics", 3): 1_790_000_005_000}),
     progress_ms={"shop": 1_790_000_000_000},
     blobs={"detector/shop": b"\x00\x01" * 100, "decoder": b"{}"},
+    stamps={("otlp_metrics.routed", 3): {"otlp_metrics/0": Stamp(17, 1, 1_790_000_000_000)}},
 )
 
 

@@ -72,3 +72,15 @@ def test_a_restored_one_goes_on_where_it_stood(mark):
     other.restore(mark.dump())
     assert other.advance(0) == 84_999
     assert other.high_ms(A) == 100_000
+
+
+def test_samples_on_a_sparse_partition_are_judged_and_hold_nobody_back():
+    stray = ("cdevents", 0)
+    watermark = Watermark([A], lateness_ms=5_000, idle_s=10.0)
+    watermark.saw(A, 100_000)
+    watermark.saw(stray, 20_000)
+    assert watermark.high_ms(stray) == 20_000
+    assert watermark.advance(0.0) == 94_999
+    again = Watermark([A], lateness_ms=5_000, idle_s=10.0)
+    again.restore(watermark.dump())
+    assert again.high_ms(stray) == 20_000

@@ -17,6 +17,7 @@ from streams.stages.detect.ownership import Owned, Ownership
 from streams.stages.detect.watermark import PartitionKey
 from streams.wire.decoders import Decoders
 from streams.wire.record import RawRecord
+from streams.wire.routed import stamp_of
 
 log = structlog.get_logger("headwater.detect")
 
@@ -37,8 +38,9 @@ class Intake:
         self._dead = dead
         self._now_ms = now_ms
         self._decoders = Decoders(settings.detect.decoders)
+        self._routed = set(settings.route.topics)
         # Decoders know topics by the names of the table, whatever prefix they have on this cluster.
-        self._names = {settings.kafka.topic(name): name for name in settings.detect.topics}
+        self._names = {settings.read_by_detect(name): name for name in settings.detect.topics}
 
     def feed(self, messages: Iterable[Message]) -> None:
         """Feed one batch.
@@ -72,13 +74,17 @@ class Intake:
     def _feed(self, owned: Owned, partition: PartitionKey, messages: list[Message]) -> None:
         name, number = self._names[partition[0]], partition[1]
         decode, builder = self._decoders.decode, owned.unit.builder
-        rejected = 0
+        routed = name in self._routed
         for message in messages:
             record = _record(message, name, number)
+            if routed:
+                stamp = stamp_of(record.headers)
+                if stamp is not None and not owned.unit.is_new(partition, *stamp):
+                    metrics.RECORDS_REPEATED.labels(name).inc()
+                    continue
             try:
                 decode(record, builder)
             except PermanentError as error:
-                rejected += 1
                 self._dead.put(record._replace(topic=partition[0]), error, self._now_ms())
                 metrics.RECORDS_REJECTED.labels(name, type(error).__name__).inc()
         metrics.RECORDS_CONSUMED.labels(name).inc(len(messages))

@@ -64,8 +64,8 @@ class Ownership:
         self._found = found
         self._client = client
         self._snapshots = TopicSnapshots(settings.kafka, producer)
-        self._topics = [settings.kafka.topic(name) for name in settings.detect.topics]
-        self._dense = {settings.kafka.topic(name) for name in dense_topics(settings.detect)}
+        self._topics = [settings.read_by_detect(name) for name in settings.detect.topics]
+        self._dense = {settings.read_by_detect(name) for name in dense_topics(settings.detect)}
         self.count = len(found.topics[settings.kafka.topic(SNAPSHOTS.name)].partitions)
         self.units: dict[int, Owned] = {}
 

@@ -6,12 +6,13 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
 from streams.errors import StateError
 from streams.stages.detect.watermark import PartitionKey, WatermarkState
+from streams.wire.routed import Stamp
 
 MAGIC = b"HWS1"
 """Container version; a reader that does not know it starts over from the source instead of guessing."""
@@ -40,6 +41,8 @@ class Snapshot:
     watermark: WatermarkState
     progress_ms: Mapping[str, int]
     blobs: Mapping[str, bytes]
+    stamps: Mapping[PartitionKey, Mapping[str, Stamp]] = field(default_factory=dict)
+    """Of re-keyed partitions: the newest stamp seen, by source partition."""
 
 
 def encode(snapshot: Snapshot) -> bytes:
@@ -53,6 +56,10 @@ def encode(snapshot: Snapshot) -> bytes:
             "watermark_ms": snapshot.watermark.value_ms,
             "high_ms": _rows(snapshot.watermark.high_ms),
             "progress_ms": dict(snapshot.progress_ms),
+            "stamps": [
+                [topic, number, {source: list(stamp) for source, stamp in sorted(stamps.items())}]
+                for (topic, number), stamps in sorted(snapshot.stamps.items())
+            ],
             "blobs": [[name, len(snapshot.blobs[name])] for name in names],
         },
         option=orjson.OPT_SORT_KEYS,
@@ -92,6 +99,11 @@ def decode(data: bytes) -> Snapshot:
         watermark=WatermarkState(header["watermark_ms"], _mapping(header["high_ms"])),
         progress_ms=header["progress_ms"],
         blobs=blobs,
+        # Not in snapshots of before there was re-keying.
+        stamps={
+            (topic, number): {source: Stamp(*stamp) for source, stamp in stamps.items()}
+            for topic, number, stamps in header.get("stamps", [])
+        },
     )
 
 

@@ -103,7 +103,9 @@ class DetectStage:
         topic = self._kafka.topic
         own = (topic(EVIDENCE.name), topic(DLQ.name), topic(SNAPSHOTS.name))
         self._health.not_ready("broker and topics")
-        found = reach(self._kafka, (*map(topic, self._settings.detect.topics), *own), stop)
+        found = reach(
+            self._kafka, (*map(self._settings.read_by_detect, self._settings.detect.topics), *own), stop
+        )
         if found is None:
             return False
         sender = producer(self._kafka)

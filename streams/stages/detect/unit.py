@@ -17,6 +17,7 @@ from streams.stages.detect.snapshot import Snapshot
 from streams.stages.detect.watermark import PartitionKey, Watermark
 from streams.wire.evidence import event_order, items_of_tick, progress
 from streams.wire.messages import EvidenceRecord
+from streams.wire.routed import Stamp, is_repeated
 from streams.wire.state import DecoderState
 from streams.wire.telemetry import DomainTelemetry, TelemetryBuilder
 
@@ -58,6 +59,7 @@ class Unit:
         self.source = f"detect-{number}"
         self.offsets: dict[PartitionKey, int] = {}
         self.sequence = 0
+        self._stamps: dict[PartitionKey, dict[str, Stamp]] = {}
         self._count = count
         self._settings = settings
         self._clocks = clocks
@@ -78,6 +80,7 @@ class Unit:
         self.sequence = snapshot.sequence
         self.watermark.restore(snapshot.watermark)
         self._progress_ms = dict(snapshot.progress_ms)
+        self._stamps = {key: dict(stamps) for key, stamps in snapshot.stamps.items()}
         try:
             for name, blob in snapshot.blobs.items():
                 if name.startswith("detector/"):
@@ -94,6 +97,16 @@ class Unit:
         if found is None:
             found = self._detectors[domain] = Detector(domain, self._config)
         return found
+
+    def is_new(self, partition: PartitionKey, source: str, stamp: Stamp) -> bool:
+        """Tell whether a re-keyed record was not read before, and remember it."""
+        stamps = self._stamps.setdefault(partition, {})
+        newest = stamps.get(source)
+        if is_repeated(stamp, newest):
+            return False
+        # The stamps of a source need not grow with its offsets.
+        stamps[source] = stamp._replace(ts_ms=max(stamp.ts_ms, newest.ts_ms if newest else 0))
+        return True
 
     def take(self, partition: PartitionKey, next_offset: int) -> list[EvidenceRecord]:
         """Feed the detectors what the builder has collected from one partition.
@@ -224,4 +237,5 @@ class Unit:
             watermark=self.watermark.dump(),
             progress_ms=dict(self._progress_ms),
             blobs={**blobs, "decoder": self.builder.state.dump()},
+            stamps={key: dict(stamps) for key, stamps in self._stamps.items()},
         )

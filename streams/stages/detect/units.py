@@ -15,16 +15,25 @@ from streams.settings import DetectSettings
 from streams.stages.detect.watermark import PartitionKey
 from streams.wire.topics import RAW
 
-DENSE_DECODERS = frozenset({"otlp_metrics", "otlp_logs", "otlp_spans", "native_metrics", "native_logs"})
-"""Telemetry that flows all the time and so carries event time. Changes, alerts and topology come when they
-come: a topic without a deploy for a week must not hold the watermark back for a week."""
+SPARSE_DECODERS = frozenset(
+    {
+        "cdevents",
+        "alertmanager",
+        "kubernetes_events",
+        "native_changes",
+        "native_alerts",
+        "native_topology",
+    }
+)
+"""Changes, alerts and topology come when they come: a topic without a deploy for a week must not hold the
+watermark back for a week. All else flows all the time and so carries event time."""
 
 
 def dense_topics(settings: DetectSettings) -> set[str]:
     """Return those of the topics to be read whose records carry event time."""
     default = {topic.name: topic.decoder for topic in RAW}
     decoders = {name: settings.decoders.get(name, default.get(name)) for name in settings.topics}
-    return {name for name, decoder in decoders.items() if decoder in DENSE_DECODERS}
+    return {name for name, decoder in decoders.items() if decoder not in SPARSE_DECODERS}
 
 
 def partitions_of(

@@ -47,6 +47,8 @@ class Watermark:
         self._lateness_ms = lateness_ms
         self._idle_s = idle_s
         self._clocks = {key: _Clock() for key in partitions}
+        self._stray_ms: dict[PartitionKey, int] = {}
+        """Newest event time of partitions that are not dense and carried samples nevertheless."""
         self._value_ms: int | None = None
 
     @property
@@ -61,7 +63,10 @@ class Watermark:
 
     def saw(self, partition: PartitionKey, ts_ms: int) -> None:
         """Note a record's newest event time; it also ends the partition's idleness."""
-        clock = self._clocks[partition]
+        clock = self._clocks.get(partition)
+        if clock is None:
+            self._stray_ms[partition] = max(ts_ms, self._stray_ms.get(partition, ts_ms))
+            return
         clock.caught_up_at_s = None
         if clock.high_ms is None or ts_ms > clock.high_ms:
             clock.high_ms = ts_ms
@@ -74,7 +79,8 @@ class Watermark:
 
     def high_ms(self, partition: PartitionKey) -> int | None:
         """Newest event time of the partition."""
-        return self._clocks[partition].high_ms
+        clock = self._clocks.get(partition)
+        return self._stray_ms.get(partition) if clock is None else clock.high_ms
 
     def advance(self, now_s: float) -> int | None:
         """Recompute the watermark and return it.
@@ -119,12 +125,15 @@ class Watermark:
         """Return what a restart must know; wall-clock times are not part of it."""
         return WatermarkState(
             self._value_ms,
-            {key: clock.high_ms for key, clock in self._clocks.items() if clock.high_ms is not None},
+            self._stray_ms
+            | {key: clock.high_ms for key, clock in self._clocks.items() if clock.high_ms is not None},
         )
 
     def restore(self, state: WatermarkState) -> None:
-        """Continue from a dumped state; partitions that are no longer ours are ignored."""
+        """Continue from a dumped state."""
         self._value_ms = state.value_ms
         for key, high_ms in state.high_ms.items():
             if key in self._clocks:
                 self._clocks[key].high_ms = high_ms
+            else:
+                self._stray_ms[key] = high_ms

@@ -25,8 +25,10 @@ from streams.wire.decoders import (
     otlp_spans,
     prometheus,
     remote_write,
+    splitting,
 )
 from streams.wire.decoders.reading import parse
+from streams.wire.decoders.splitting import Parts
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
 
@@ -52,6 +54,8 @@ class Decoder:
     is_shape: Callable[[Any], bool] | None = None
     single: bool = False
     """Whether one JSON object becomes one thing, added last, so that a failure leaves nothing to undo."""
+    split: Callable[[RawRecord, Any], Parts] | None = None
+    """Parts a record by service, for `--stage route`; a format without it is passed on as it came."""
 
 
 def json_decoder(
@@ -61,6 +65,7 @@ def json_decoder(
     is_shape: Callable[[Any], bool] | None = None,
     *,
     single: bool = False,
+    split: Callable[[RawRecord, Any], Parts] | None = None,
 ) -> Decoder:
     """Make a decoder of plain JSON; a tombstone is nothing, an empty value is an error."""
 
@@ -69,7 +74,7 @@ def json_decoder(
             return 0
         return document(parse(record.value), record, into)
 
-    return Decoder(name, about, decode, document, is_shape, single)
+    return Decoder(name, about, decode, document, is_shape, single, split)
 
 
 BUILT_IN: tuple[Decoder, ...] = (
@@ -79,6 +84,7 @@ BUILT_IN: tuple[Decoder, ...] = (
         otlp_metrics.decode,
         otlp_metrics.decode_document,
         otlp_metrics.is_shape,
+        split=splitting.split_otlp("resourceMetrics"),
     ),
     Decoder(
         "otlp_logs",
@@ -86,6 +92,7 @@ BUILT_IN: tuple[Decoder, ...] = (
         otlp_logs.decode,
         otlp_logs.decode_document,
         otlp_logs.is_shape,
+        split=splitting.split_otlp("resourceLogs"),
     ),
     Decoder(
         "otlp_spans",
@@ -112,12 +119,14 @@ BUILT_IN: tuple[Decoder, ...] = (
         "prometheus_remote_write",
         "Prometheus remote write 1.0 (snappy block of protobuf)",
         remote_write.decode,
+        split=splitting.split_remote_write,
     ),
     json_decoder(
         "prometheus_json",
         "prometheus-kafka-adapter's JSON, one sample a record",
         prometheus.decode_adapter_document,
         prometheus.is_adapter_shape,
+        split=splitting.split_adapter,
     ),
     json_decoder(
         "kubernetes_events",
@@ -131,9 +140,15 @@ BUILT_IN: tuple[Decoder, ...] = (
         native.take_metrics,
         native.is_metrics_shape,
         single=True,
+        split=splitting.split_native,
     ),
     json_decoder(
-        "native_logs", "headwater's own JSON log lines", native.take_logs, native.is_logs_shape, single=True
+        "native_logs",
+        "headwater's own JSON log lines",
+        native.take_logs,
+        native.is_logs_shape,
+        single=True,
+        split=splitting.split_native,
     ),
     json_decoder("native_changes", "headwater's own JSON changes", native.take_changes),
     json_decoder("native_alerts", "headwater's own JSON alerts", native.take_alerts),
@@ -195,6 +210,27 @@ class Decoders:
         except DecodeError:
             into.undo(marks)
             raise
+
+    def split(self, record: RawRecord) -> Parts:
+        """Part a record by service; an empty list if its format has no services to part it by.
+
+        Raises
+        ------
+        DecodeError
+            The record is poison.
+        """
+        if record.value is None:
+            return []
+        decoder, document = self.choose(record)
+        if decoder.split is None:
+            return []
+        try:
+            return decoder.split(record, document)
+        except DecodeError:
+            raise
+        except Exception as error:
+            name = type(error).__name__
+            raise DecodeError(f"decoder {decoder.name} failed: {name}: {str(error)[:200]}") from error
 
     def _apply(self, decoder: Decoder, document: Any, record: RawRecord, into: TelemetryBuilder) -> int:
         try:
