@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from correlator.arrivals import Arrivals, touched_by
 from correlator.assignment import assign, merge
-from correlator.evidence import EvidenceItem, Verdict
+from correlator.evidence import EvidenceItem
 from correlator.grouping import burning
 from correlator.incident import Incident
 from correlator.memory import Memory, is_live
@@ -99,19 +99,10 @@ class Engine:
                 case "alert":
                     window.alerts[item.id] = item
                 case "verdict":
-                    self._learn(item)
+                    memory.learn(item)
                 case _:
                     pass
         return late
-
-    def _learn(self, verdict: Verdict) -> None:
-        memory = self.memory
-        state = memory.incidents.get(verdict.incident_id)
-        if state is None or state.top is None:
-            return
-        counts = memory.past.named_right if verdict.right else memory.past.named_wrong
-        counts[state.top] = counts.get(state.top, 0) + 1
-        memory.calibration.labels += 1
 
     def _evaluate(self, now_ms: int, late: dict[str, int], fresh: bool) -> list[Incident]:
         """One tick: forget, give evidence to incidents, merge, and revise what has news."""

@@ -34,6 +34,12 @@ class OpenIncident:
     published: str = ""
     """Digest of what the last revision said, so that an equal one is not said again."""
     top: str | None = None
+    flips: int = 0
+    """How often a revision named another root than the one before."""
+    sure: bool = False
+    """Whether the confidence of the last revision was one to act upon."""
+    looks: dict[str, float] = field(default_factory=dict)
+    """What the confidence of the last revision rests on; see `confidence.features`."""
     was_candidate: bool = False
     merged_into: str | None = None
     last_burning_ms: int = 0

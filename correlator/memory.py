@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from correlator.confidence import Calibration
+from correlator.evidence import Verdict
 from correlator.evidence_window import Episode, EvidenceWindow
 from correlator.grouping import OpenIncident
 from correlator.scene import Past
@@ -13,6 +14,20 @@ from correlator.topology import Topology
 KEEP_INCIDENTS_MS = 3 * 3_600_000
 """Closed incidents stay revisable as long as their evidence."""
 EVICT_EVERY_MS = 300_000
+KEEP_NAMED_MS = 14 * 86_400_000
+"""Engineers judge an incident the morning after, or at the review of the week."""
+NAMED = 500
+
+
+@dataclass(slots=True)
+class Named:
+    """What was said of an incident at last, kept for the verdict on it."""
+
+    at_ms: int
+    top: str
+    looks: dict[str, float]
+    judged: bool = False
+    """Whether a verdict has come: a second one, or the same again, teaches nothing new."""
 
 
 @dataclass(slots=True)
@@ -25,6 +40,8 @@ class Memory:
     past: Past = field(default_factory=Past)
     calibration: Calibration = field(default_factory=Calibration)
     incidents: dict[str, OpenIncident] = field(default_factory=dict)
+    named: dict[str, Named] = field(default_factory=dict)
+    """By incident id, in order of their last revision."""
     live: dict[str, Episode] = field(default_factory=dict)
     """Episodes that were updated within one and a half of their intervals, by anomaly id."""
     watermark_ms: int | None = None
@@ -43,7 +60,30 @@ class Memory:
             if s.closed_ms is not None and s.closed_ms < now_ms - KEEP_INCIDENTS_MS
         ]:
             del self.incidents[key]
+        for key in [k for k, n in self.named.items() if n.at_ms < now_ms - KEEP_NAMED_MS]:
+            del self.named[key]
         self.window.evict(now_ms, {s for state in self.incidents.values() for s in state.services})
+
+    def remember(self, state: OpenIncident, now_ms: int) -> None:
+        """Keep what a revision said, in place of what the one before said."""
+        if state.top is None or state.merged_into is not None:
+            self.named.pop(state.id, None)
+            return
+        before = self.named.pop(state.id, None)
+        judged = before is not None and before.judged
+        self.named[state.id] = Named(now_ms, state.top, state.looks, judged)
+        if len(self.named) > NAMED:
+            del self.named[next(iter(self.named))]
+
+    def learn(self, verdict: Verdict) -> None:
+        """Take an engineer's word on an incident; of incidents that nobody remembers, nothing is learnt."""
+        said = self.named.get(verdict.incident_id)
+        if said is None or said.judged:
+            return
+        said.judged = True
+        counts = self.past.named_right if verdict.right else self.past.named_wrong
+        counts[said.top] = counts.get(said.top, 0) + 1
+        self.calibration.learn(said.looks, verdict.right)
 
     def in_order(self) -> list[OpenIncident]:
         """Incidents in order of opening, ties by id: so that no order of arrival matters."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from correlator.abstention import abstain
 from correlator.chain import chain, discovered, onset_of
-from correlator.confidence import Calibration, features, spread
+from correlator.confidence import LEAST, Calibration, features, spread
 from correlator.contradictions import contradictions
 from correlator.contributors import contributors
 from correlator.exoneration import exonerate
@@ -24,10 +24,20 @@ CITED = 60
 
 
 def compose(
-    state: OpenIncident, scene: Scene, ranked: list[Scored], calibration: Calibration, domain: str
+    state: OpenIncident,
+    scene: Scene,
+    ranked: list[Scored],
+    calibration: Calibration,
+    domain: str,
+    born_ms: int | None = None,
 ) -> Incident:
-    """Fill one revision; `revision`, `status` and `what_changed` are the caller's to set."""
-    first = calibration.probability(features(ranked, scene)) if ranked else 0.02
+    """Fill one revision; `revision`, `status` and `what_changed` are the caller's to set.
+
+    What its confidence rests on is left in `state.looks`, for a verdict to learn from. `born_ms` is where the
+    domain's event time began.
+    """
+    state.looks = features(ranked, scene, state, born_ms) if ranked else {}
+    first = calibration.probability(state.looks) if ranked else LEAST
     confidences = spread(ranked, first)
     hypotheses = tuple(
         _hypothesis(scored, confidence, scene, ranked)

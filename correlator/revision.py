@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from correlator.confidence import surely
 from correlator.evidence import Change
 from correlator.evidence_window import KEEP_CHANGES_MS
 from correlator.grouping import OpenIncident, connected, surroundings
@@ -44,15 +45,18 @@ def revise(
         within=_own_part(memory, state),
     )
     ranked = rank(scene, without)
-    incident = compose(state, scene, ranked, memory.calibration, memory.domain)
+    incident = compose(state, scene, ranked, memory.calibration, memory.domain, memory.born_ms)
     top = incident.hypotheses[0].service if incident.hypotheses else None
-    said = f"{top}|{sorted(state.services)}|{incident.abstention}|{incident.is_candidate}"
+    sure = surely(incident.hypotheses[0].confidence, state.sure) if incident.hypotheses else False
+    said = f"{top}|{sorted(state.services)}|{incident.abstention}|{incident.is_candidate}|{sure}"
     if not quiet and not late and said == state.published:
         return None
-    changed = _what_changed(state, top, late)
+    changed = _what_changed(state, top, sure, late)
     if state.merged_into is not None:
         changed = f"merged into {state.merged_into}"
-    state.published, state.top = said, top
+    state.flips += state.top is not None and top != state.top
+    state.published, state.top, state.sure = said, top, sure
+    memory.remember(state, now_ms)
     state.was_candidate = incident.is_candidate
     state.revision += 1
     if quiet and state.closed_ms is None:
@@ -170,7 +174,7 @@ def _own_part(memory: Memory, state: OpenIncident) -> Callable[[str], bool]:
     return lambda service: (near is None or service in near) and service not in others
 
 
-def _what_changed(state: OpenIncident, top: str | None, late: bool) -> str:
+def _what_changed(state: OpenIncident, top: str | None, sure: bool, late: bool) -> str:
     if state.revision == 0:
         return ""
     parts = []
@@ -178,4 +182,6 @@ def _what_changed(state: OpenIncident, top: str | None, late: bool) -> str:
         parts.append("late evidence arrived")
     if top != state.top:
         parts.append(f"the first hypothesis is now {top}, it was {state.top}")
+    if sure != state.sure:
+        parts.append("the evidence suffices now" if sure else "the evidence no longer suffices to be sure")
     return "; ".join(parts)

@@ -10,13 +10,14 @@ from pydantic import TypeAdapter
 from correlator.evidence import Alert, Change, EvidenceItem
 from correlator.evidence_window import Episode
 from correlator.grouping import OpenIncident
+from correlator.memory import Named
 from correlator.topology import Fact
 from detectors.anomaly import Anomaly
 
 if TYPE_CHECKING:
     from correlator.engine import Engine, EngineConfig
 
-VERSION = 1
+VERSION = 2
 _ITEM: TypeAdapter[EvidenceItem] = TypeAdapter(EvidenceItem)
 _FACT = TypeAdapter(Fact)
 _INCIDENT = TypeAdapter(OpenIncident)
@@ -55,7 +56,8 @@ def dump(engine: Engine) -> bytes:
             for s in memory.incidents.values()
         ],
         "past": [memory.past.named_right, memory.past.named_wrong],
-        "calibration": [memory.calibration.weights, memory.calibration.labels],
+        "calibration": memory.calibration.dump(),
+        "named": [[key, said.at_ms, said.top, said.looks, said.judged] for key, said in memory.named.items()],
     }
     return json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -107,7 +109,8 @@ def _restore(cls: type[Engine], found: dict[str, Any], config: EngineConfig | No
     memory.topology.load_facts(_FACT.validate_python({**_OPEN, **f}) for f in found["facts"])
     memory.incidents = {s["id"]: _INCIDENT.validate_python(s) for s in found["incidents"]}
     memory.past.named_right, memory.past.named_wrong = found["past"]
-    memory.calibration.weights, memory.calibration.labels = found["calibration"]
+    memory.calibration.restore(found["calibration"])
+    memory.named = {key: Named(*said) for key, *said in found["named"]}
     return engine
 
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("streams.cli.config", "Print the effective settings, secrets masked."),
     "explain": ("streams.cli.explain", "Say why: the cause's terms, the alternatives, what was exonerated."),
     "topology": ("streams.cli.topology", "Show, compare, import and export who depends on whom."),
+    "calibrate": ("streams.cli.calibrate", "Fit the confidence on labelled recordings, test it on others."),
     "bench": ("streams.cli.bench", "Compare with named peers, measured in the same run."),
 }
 

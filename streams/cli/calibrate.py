@@ -1,0 +1,105 @@
+"""`headwater calibrate`: fit the confidence's prior on labelled recordings, and test it on unseen systems."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.errors import UserError
+
+if TYPE_CHECKING:
+    from correlator.confidence import Prior
+
+app = typer.Typer(add_completion=False)
+
+LEAST = 30
+"""Incidents below which a fit says more about them than about the next one."""
+
+SHOWN = 10
+"""Incidents of one system from which its own figures are printed."""
+
+
+@app.command()
+def calibrate(
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RECORDING…",
+            help="Folders of labelled recordings; one that holds several is taken whole.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the fit as a module of constants, as correlator/confidence_prior.py."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Recordings run at the same time.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
+) -> None:
+    """Run labelled recordings blind and fit how likely the first hypothesis is right.
+
+    Printed is how the confidence does on systems that it was not fitted on: each system in turn is left out,
+    the rest is fitted, and the one is judged. The prior that is written is fitted on all of them.
+    """
+    # Imported here: numba and Arrow take a second that `--help` need not wait for.
+    from streams.evaluation.confidence_fit import fit, left_out, quality, stated, table
+    from streams.evaluation.evaluate import open_named
+    from streams.evaluation.examples import gather
+
+    examples = gather(open_named(recordings), jobs)
+    data = table(examples)
+    judged = data.judged
+    systems = sorted({str(s) for s in data.system})
+    if judged.sum() < LEAST or len(systems) < 2 or data.y.min() == data.y.max():
+        raise UserError(
+            f"{int(judged.sum())} labelled incidents of {len(systems)} systems are too few to fit on; "
+            f"give at least {LEAST}, right ones and wrong ones, of 2 systems"
+        )
+    prior = fit(data)
+    unseen = left_out(data)
+    found: dict[str, Any] = {
+        "unseen systems": quality(unseen[judged], data.y[judged]),
+        **{
+            f"unseen {system}": quality(unseen[mine], data.y[mine])
+            for system in systems
+            if (mine := judged & (data.system == system)).sum() >= SHOWN
+        },
+        "fitted on": quality(stated(data, prior)[judged], data.y[judged]),
+        "systems": len(systems),
+        "weights": dict(sorted(prior.weights.items(), key=lambda w: -abs(w[1]))),
+    }
+    if out is not None:
+        try:
+            out.write_text(module(prior), encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{out}: cannot be written ({error.strerror or error})") from None
+    if as_json:
+        import orjson
+
+        sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+        return
+    for name, value in found.items():
+        if isinstance(value, dict):
+            typer.echo(f"{name}: " + ", ".join(f"{key} {_said(each)}" for key, each in value.items()))
+        else:
+            typer.echo(f"{name}: {value}")
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{key}:{each}" for key, each in value.items())
+    return str(value)
+
+
+def module(prior: Prior) -> str:
+    """The fit as Python source, formatted as the rest of the package is."""
+    lines = [
+        '"""The fitted prior of `correlator.confidence`; written by `headwater calibrate`, not by hand."""',
+        "",
+        f"BIAS = {prior.bias!r}",
+    ]
+    for name, values in (("WEIGHTS", prior.weights), ("CENTRE", prior.centre), ("SCALE", prior.scale)):
+        lines += [f"{name} = {{", *(f'    "{key}": {value!r},' for key, value in values.items()), "}"]
+    return "\n".join(lines) + "\n"

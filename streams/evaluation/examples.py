@@ -1,0 +1,109 @@
+"""Labelled incidents for the confidence: what a ranking looked like, and whether its first name was right."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from correlator.engine import Engine
+from correlator.evidence import EvidenceItem, Progress
+from correlator.incident import Incident
+from streams.evaluation.feed import SOURCE
+from streams.evaluation.matching import Fate, faults_of, match
+from streams.evaluation.published import Ledger
+from streams.evaluation.run import SETTLE_MS, collect_evidence, patience_ms
+from streams.evaluation.signals import chosen_signals
+from streams.recording import Recording
+from streams.wire.evidence import progress
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One revision of one incident."""
+
+    system: str
+    """Where it is from; a simulated world is a system of its own."""
+    recording: str
+    incident_id: str
+    looks: Mapping[str, float]
+    """`correlator.confidence.features` of the revision."""
+    right: bool
+    """Whether the service named first is the root of a fault that lasted, or had just ended."""
+    judged: bool
+    """Whether it is the ranking that stood five minutes after opening, by which incidents are judged."""
+
+
+def examples_of(recording: Recording) -> list[Example]:
+    """Run a recording blind with all that it has, then open its labels."""
+    return label(recording, collect_evidence(recording, chosen_signals(None)))
+
+
+def gather(recordings: Sequence[Recording], jobs: int) -> list[Example]:
+    """Examples of all recordings, in their order, however many are run at the same time."""
+    if jobs <= 1 or len(recordings) <= 1:
+        return [example for recording in recordings for example in examples_of(recording)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(recordings)), context) as pool:
+        return [example for found in pool.map(examples_of, recordings) for example in found]
+
+
+def label(recording: Recording, evidence: Iterable[EvidenceItem]) -> list[Example]:
+    """Correlate an evidence log with fresh state and label the judged and the last ranking of each incident.
+
+    Incidents that opened where labels are incomplete are left out.
+    """
+    ledger, looks = _looks(recording, evidence)
+    faults = faults_of(recording, recording.labels())
+    matching = match(recording, ledger.incidents(), faults, recording.ignored())
+    patience = patience_ms(recording.interval_s)
+    found = []
+    for incident, fate, _ in matching.fates:
+        if fate is Fate.IGNORED:
+            continue
+        roots = {f.label.root_service for f in faults if f.label.start_ms <= incident.opened_ms <= f.over_ms}
+        standing = incident.standing(incident.opened_ms + patience)
+        for revision in dict.fromkeys((standing, incident.revisions[-1])):
+            seen = looks.get((incident.incident_id, revision.published_ms))
+            if seen and revision.services:
+                found.append(
+                    Example(
+                        system=recording.system,
+                        recording=recording.name,
+                        incident_id=incident.incident_id,
+                        looks=seen,
+                        right=revision.services[0] in roots,
+                        judged=revision is standing,
+                    )
+                )
+    return found
+
+
+def _looks(
+    recording: Recording, evidence: Iterable[EvidenceItem]
+) -> tuple[Ledger, dict[tuple[str, int], Mapping[str, float]]]:
+    """All revisions, and by (incident, time) what each one's confidence rests on."""
+    engine = Engine(recording.system)
+    tick_ms = engine.config.tick_ms
+    ledger = Ledger(recording.name, recording.start_ms)
+    looks: dict[tuple[str, int], Mapping[str, float]] = {}
+
+    def take(revisions: list[Incident]) -> None:
+        for revision in revisions:
+            ledger.take(revision)
+            state = engine.memory.incidents.get(revision.id)
+            if state is not None:
+                looks[revision.id, revision.published_ms] = dict(state.looks)
+
+    newest_ms = 0
+    for item in evidence:
+        take(engine.apply(item))
+        if isinstance(item, Progress):
+            newest_ms = item.watermark_ms
+    for at_ms in range(newest_ms, newest_ms + SETTLE_MS + tick_ms, tick_ms):
+        take(engine.apply(progress(engine.domain, SOURCE, at_ms, tick_ms=tick_ms)))
+    return ledger, looks
+
+
+__all__ = ["Example", "examples_of", "gather", "label"]

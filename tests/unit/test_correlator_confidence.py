@@ -1,0 +1,131 @@
+import math
+import random
+
+import numpy as np
+import pytest
+
+from correlator import Engine
+from correlator.confidence import NEEDED, Calibration, Prior, surely
+from correlator.confidence_prior import CENTRE, SCALE, WEIGHTS
+from correlator.evidence import Progress, Verdict
+from detectors.anomaly import Family
+from streams.evaluation.confidence_fit import calibration_error, fit, left_out, quality, table
+from streams.evaluation.examples import Example
+from tests.hand_made import MINUTE, T0, edge, episode
+
+PRIOR = Prior(0.0, {"margin": 1.0, "rest": -1.0}, {"margin": 0.5, "rest": 1.0}, {"margin": 0.25, "rest": 0.5})
+CLEAR = {"margin": 1.0, "rest": 0.0}
+MUDDLED = {"margin": 0.0, "rest": 3.0}
+
+
+def test_without_verdicts_the_confidence_is_the_prior():
+    assert Calibration(PRIOR).probability({"margin": 0.75, "rest": 1.0}) == pytest.approx(
+        1 / (1 + math.exp(-1))
+    )
+    assert not Calibration(PRIOR).calibrated
+
+
+def test_a_feature_that_nobody_measured_counts_as_usual():
+    assert Calibration(PRIOR).probability({"margin": 0.5}) == pytest.approx(0.5)
+
+
+def test_verdicts_turn_a_domain_in_which_the_prior_is_wrong():
+    mine = Calibration(PRIOR)
+    before = mine.probability(CLEAR), mine.probability(MUDDLED)
+    assert before[0] > 0.9
+    assert before[1] < 0.1
+    for _ in range(3):
+        mine.learn(CLEAR, right=False)
+    assert mine.probability(CLEAR) > 0.8, "three verdicts do not overturn what hundreds of incidents taught"
+    for _ in range(2 * NEEDED):
+        mine.learn(CLEAR, right=False)
+    assert mine.probability(CLEAR) < 0.35
+    assert mine.calibrated
+
+
+def test_what_was_learnt_survives_a_dump_and_a_prior_that_changed_its_features():
+    mine = Calibration(PRIOR)
+    for _ in range(5):
+        mine.learn(CLEAR, right=False)
+    again = Calibration(PRIOR)
+    again.restore(mine.dump())
+    assert again.probability(CLEAR) == mine.probability(CLEAR)
+    assert again.labels == 5
+    other = Calibration(
+        Prior(0.0, {"margin": 1.0, "new": 2.0}, {"margin": 0.5, "new": 0.0}, {"margin": 1, "new": 1})
+    )
+    other.restore(mine.dump())
+    assert other.dump()["weights"] == {"margin": mine.dump()["weights"]["margin"], "new": 2.0}
+
+
+def test_being_sure_takes_four_fifths_and_is_lost_below_seven_tenths():
+    assert [surely(p, False) for p in (0.79, 0.8)] == [False, True]
+    assert [surely(p, True) for p in (0.71, 0.69)] == [True, False]
+
+
+def test_the_shipped_prior_is_complete():
+    assert WEIGHTS.keys() == CENTRE.keys() == SCALE.keys()
+    assert min(SCALE.values()) > 0
+
+
+def _incident():
+    engine = Engine("shop")
+    for item in [
+        edge("web", "db"),
+        *episode("db", Family.SATURATION, T0 + 2 * MINUTE, score=11.0),
+        *episode("db", Family.LATENCY, T0 + 2 * MINUTE),
+        *episode("web", Family.LATENCY, T0 + 2 * MINUTE),
+    ]:
+        engine.apply(item)
+    found = engine.apply(Progress(domain="shop", source="p", watermark_ms=T0 + 30 * MINUTE))
+    return engine, found[-1]
+
+
+def _verdict(incident, number, *, right, at_ms):
+    return Verdict(id=f"v{number}", domain="shop", ts_ms=at_ms, incident_id=incident.id, right=right)
+
+
+def test_a_verdict_of_the_next_morning_is_learnt_once_and_outlives_a_restart():
+    engine, incident = _incident()
+    before = incident.hypotheses[0].confidence
+    morning = T0 + 15 * 60 * MINUTE
+    engine.apply(edge("web", "db").model_copy(update={"last_seen_ms": morning}))
+    engine.apply(Progress(domain="shop", source="p", watermark_ms=morning))
+    assert not engine.memory.incidents, "the incident itself is long forgotten"
+    for number in range(2):
+        engine.apply(_verdict(incident, number, right=False, at_ms=morning + MINUTE))
+    engine.apply(Progress(domain="shop", source="p", watermark_ms=morning + 2 * MINUTE))
+    assert engine.memory.calibration.labels == 1
+    assert engine.memory.past.named_wrong == {"db": 1}
+    again = Engine.load(engine.dump())
+    assert again.dump() == engine.dump()
+    looks = engine.memory.named[incident.id].looks
+    assert again.memory.calibration.probability(looks) < before
+
+
+def _examples(systems, n, rng, *, informative=True):
+    found = []
+    for system in range(systems):
+        for number in range(n):
+            x = rng.random()
+            right = rng.random() < (x if informative else 0.6)
+            looks = {"signal": x, "noise": rng.random(), "constant": 1.0}
+            found.append(Example(f"w{system}", f"w{system}", str(number), looks, right, judged=True))
+    return found
+
+
+def test_a_fit_is_calibrated_on_systems_that_it_has_not_seen():
+    data = table(_examples(20, 40, random.Random(1)))
+    unseen = quality(left_out(data), data.y)
+    assert unseen["brier_skill"] > 0.2
+    assert unseen["calibration_error"] < 0.06
+    assert "constant" not in fit(data).weights
+
+
+def test_a_fit_on_features_that_say_nothing_claims_no_skill():
+    data = table(_examples(20, 40, random.Random(2), informative=False))
+    assert abs(quality(left_out(data), data.y)["brier_skill"]) < 0.03
+
+
+def test_a_confidence_that_is_always_too_high_has_that_calibration_error():
+    assert calibration_error(np.full(100, 0.9), np.arange(100) % 2 == 0) == pytest.approx(0.4)
