@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "topics": ("streams.cli.topics", "Create or check the topics."),
     "decode": ("streams.cli.decode", "Show what a record becomes, or why not."),
     "dlq": ("streams.cli.dlq", "List, show and replay what could not be read."),
+    "doctor": ("streams.cli.doctor", "Look for faults of the set-up, and say what to do."),
     "schema": ("streams.cli.schema", "Export the JSON Schemas of all messages."),
     "config": ("streams.cli.config", "Print the effective settings, secrets masked."),
     "explain": ("streams.cli.explain", "Say why: the cause's terms, the alternatives, what was exonerated."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import chain, repeat
 from threading import Event
 
 import structlog
@@ -16,6 +17,8 @@ from streams.settings import KafkaSettings
 log = structlog.get_logger("headwater.kafka")
 
 REQUEST_TIMEOUT_S = 5.0
+FIRST_TIMEOUT_S = 1.5
+"""Of the first look: a person who mistyped the address waits for the line that says so."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 
@@ -51,8 +54,10 @@ def reach(settings: KafkaSettings, topics: Iterable[str], stop: Event) -> Cluste
     needed = tuple(topics)
     client = admin(settings)
 
+    timeouts_s = chain([FIRST_TIMEOUT_S], repeat(REQUEST_TIMEOUT_S))
+
     def look() -> ClusterMetadata:
-        found = metadata(client, settings.bootstrap_servers)
+        found = metadata(client, settings.bootstrap_servers, next(timeouts_s))
         require(found, needed)
         return found
 

@@ -70,10 +70,10 @@ def read_to_end(settings: KafkaSettings, starts: Iterable[TopicPartition], group
         reader.close()
 
 
-def newest(settings: KafkaSettings, topic: str, partitions: Iterable[int], count: int) -> Iterator[Message]:
-    """Return at least the newest `count` records of each partition, in order within each."""
-    ends = _ends(settings, topic, partitions)
-    starts = [TopicPartition(topic, n, max(low, high - count)) for n, (low, high) in ends.items()]
+def newest(settings: KafkaSettings, partitions: Iterable[tuple[str, int]], count: int) -> Iterator[Message]:
+    """Return at least the newest `count` records of each (topic, partition), in order within each."""
+    ends = _ends(settings, partitions)
+    starts = [TopicPartition(*key, max(low, high - count)) for key, (low, high) in ends.items()]
     for seen, message in enumerate(read_to_end(settings, starts, "look"), 1):
         yield message
         if seen >= len(starts) * (count + SLACK):
@@ -98,7 +98,7 @@ def one(settings: KafkaSettings, topic: str, partition: int, offset: int) -> Mes
     if partition not in numbers:
         raise UserError(f"topic {topic} has partitions 0 to {len(numbers) - 1}, not {partition}")
     if offset >= 0:
-        _, high = _ends(settings, topic, [partition])[partition]
+        _, high = _ends(settings, [(topic, partition)])[topic, partition]
         # Not beyond the end: what a broker does then differs.
         start = TopicPartition(topic, partition, min(offset, max(0, high - 1)))
         for message in read_to_end(settings, [start], "look"):
@@ -107,21 +107,23 @@ def one(settings: KafkaSettings, topic: str, partition: int, offset: int) -> Mes
                     return message
                 break
     else:
-        tail = list(newest(settings, topic, [partition], -offset))
+        tail = list(newest(settings, [(topic, partition)], -offset))
         if len(tail) >= -offset:
             return tail[offset]
     raise UserError(f"{topic}[{partition}] holds no record at offset {offset}")
 
 
-def _ends(settings: KafkaSettings, topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+def _ends(
+    settings: KafkaSettings, partitions: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[int, int]]:
     reader = consumer(settings, "look")
     try:
         return {
-            number: reader.get_watermark_offsets(TopicPartition(topic, number), timeout=READ_TIMEOUT_S)
-            for number in partitions
+            key: reader.get_watermark_offsets(TopicPartition(*key), timeout=READ_TIMEOUT_S)
+            for key in partitions
         }
     except KafkaException as error:
-        raise BrokerUnavailable(f"cannot read {topic}: {error.args[0].str()}") from None
+        raise BrokerUnavailable(f"cannot read the ends of the topics: {error.args[0].str()}") from None
     finally:
         reader.close()
 

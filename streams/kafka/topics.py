@@ -114,7 +114,7 @@ def check(settings: KafkaSettings, routed: Sequence[str] = ()) -> list[TopicStat
     found = metadata(client, settings.bootstrap_servers).topics
     table = wanted(routed)
     names = {topic.name: settings.topic(topic.name) for topic in table}
-    configs = _configs(client, [name for name in names.values() if name in found])
+    actual_configs = configs(client, [name for name in names.values() if name in found])
     states = []
     for topic in table:
         name = names[topic.name]
@@ -127,14 +127,15 @@ def check(settings: KafkaSettings, routed: Sequence[str] = ()) -> list[TopicStat
             # Raw topics belong to their producers: any width is read. Ours decide who reads what.
             notes.append(f"{partitions} partitions, settings say {width(topic, settings)}")
         for key, asked in config_of(topic).items():
-            actual = configs.get(name, {}).get(key)
+            actual = actual_configs.get(name, {}).get(key)
             if topic.role != "raw" and actual is not None and actual != asked:
                 notes.append(f"{key} is {actual}, expected {asked}")
         states.append(TopicState(name, "differs" if notes else "ok", partitions, "; ".join(notes)))
     return states
 
 
-def _configs(client: AdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
+def configs(client: AdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the topics' settings, without those that we may not read."""
     if not names:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
