@@ -78,8 +78,11 @@ def _run_one(name: str, settings: Settings, stop: Event) -> int:
 
 
 def _run_many(stages: tuple[str, ...], settings: Settings, stop: Event) -> int:
+    from streams.kafka.cluster import warn_if_away
     from streams.service import Pipeline
 
+    # The stages say so too, but each only when its libraries are loaded, which takes seconds.
+    warn_if_away(settings.kafka)
     with Pipeline(settings, stages) as pipeline:
         return pipeline.run(stop)
 

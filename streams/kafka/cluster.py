@@ -64,6 +64,14 @@ def reach(settings: KafkaSettings, topics: Iterable[str], stop: Event) -> Cluste
     return _retry(look, stop)
 
 
+def warn_if_away(settings: KafkaSettings) -> None:
+    """Say in one line if no broker answers now; does not wait for one."""
+    try:
+        metadata(admin(settings), settings.bootstrap_servers, FIRST_TIMEOUT_S)
+    except BrokerUnavailable as error:
+        log.warning(str(error), retry="with back-off, by every stage", longest_pause_s=LONGEST_PAUSE_S)
+
+
 def _retry(look: Callable[[], ClusterMetadata], stop: Event) -> ClusterMetadata | None:
     pause_s, said = FIRST_PAUSE_S, ""
     while not stop.is_set():
