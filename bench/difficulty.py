@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from streams.simulator.plan import Plan
 from streams.simulator.queueing import run_step
 from streams.simulator.rates import entry_rate
 from streams.simulator.state import State, Wiring, build
+from streams.simulator.strain import Press
 from streams.simulator.truth import Fault
 from streams.simulator.world import World
 
@@ -134,7 +135,7 @@ def emitted(world: World, state: State, wiring: Wiring) -> Vector:
     return found
 
 
-def predicted(world: World, state: State, wiring: Wiring, fault: Fault) -> Vector:
+def predicted(world: World, state: State, wiring: Wiring, fault: Fault, standing: Sequence[Press]) -> Vector:
     """How each series would change if this fault struck the usual plant."""
     _, strain, _ = build(world.system)
     strain.load = np.ones(len(world.entries))
@@ -146,7 +147,7 @@ def predicted(world: World, state: State, wiring: Wiring, fault: Fault) -> Vecto
     for step in range(int(TO_S / 5.0)):
         now = fault.start_s + 5.0 * step
         strain.relax()
-        for press in fault.presses:
+        for press in (*standing, *fault.presses):
             press.apply(strain, now)
         flow = np.zeros((len(types), len(world.system.services)))
         np.add.at(flow, (kinds, services), np.array(rates) * strain.load)
@@ -161,7 +162,9 @@ def predicted(world: World, state: State, wiring: Wiring, fault: Fault) -> Vecto
 def suspect(plan: Plan, fault: Fault, path: Path) -> str | None:
     """The service at which the mechanism explains the recording best."""
     world = World(plan.system, plan.entries)
-    rates, state, wiring = usual(world, fault.start_s)
+    # Who is called at this hour of the week is known; what else goes on is not.
+    standing = [p for p in plan.presses if p.field == "calls" and p.strength(fault.start_s) > 0.0]
+    rates, state, wiring = usual(world, fault.start_s, standing)
     change, chance = observed(path, fault.start_s)
     best: tuple[float, str | None] = (np.inf, None)
     rng = np.random.default_rng(1)
@@ -174,7 +177,7 @@ def suspect(plan: Plan, fault: Fault, path: Path) -> str | None:
             guess = MECHANISMS[fault.kind](site)
             if guess is None:
                 break
-            would = predicted(world, state, wiring, guess)
+            would = predicted(world, state, wiring, guess, standing)
             misfit = sum(min(((change[k] - would[k]) / chance[k]) ** 2, FAR**2) for k in change if k in would)
             best = min(best, (misfit, guess.root_service), key=lambda pair: pair[0])
     return best[1]

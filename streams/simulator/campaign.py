@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from streams.simulator.changes import Change, ChangeLog
+from streams.simulator.failovers import with_second_provider
 from streams.simulator.faults import MECHANISMS, Site
+from streams.simulator.herrings import RedHerrings
 from streams.simulator.plan import Plan
 from streams.simulator.queueing import run_step
 from streams.simulator.rates import entry_rate, service_rates
@@ -60,12 +62,16 @@ def run_campaign(
     return simulate(plan, out / plan.name, options.seed * 100_003 + number, progress)
 
 
-def usual(world: World, at_s: float) -> tuple[dict[str, float], State, Wiring]:
-    """Rates and the plant as they usually are at a time of the week."""
+def usual(
+    world: World, at_s: float, standing: Sequence[Press] = ()
+) -> tuple[dict[str, float], State, Wiring]:
+    """Rates and the plant as they usually are at a time, under what stands then anyway."""
     entries = [(entry, entry_rate(entry, at_s)) for entry in world.entries]
     state, strain, wiring = build(world.system)
     types = {name: k for k, name in enumerate(world.system.request_types)}
     flow = np.zeros((len(types), len(world.system.services)))
+    for press in standing:
+        press.apply(strain, at_s)
     for step in range(120):
         flow[:] = 0.0
         for entry, rate in entries:
@@ -73,7 +79,11 @@ def usual(world: World, at_s: float) -> tuple[dict[str, float], State, Wiring]:
         run_step(5.0, state, strain, wiring, flow)
         if step == 0:
             state.service["cache_mem"] = state.service["stored"] * state.service["key_ttl_s"]
-    return service_rates(world.system, entries), state, wiring
+    rates = service_rates(world.system, entries)
+    for index, service in enumerate(world.system.services):
+        if state.service["rate"][index] == 0.0:
+            rates[service.name] = 0.0
+    return rates, state, wiring
 
 
 class _Campaign:
@@ -81,13 +91,15 @@ class _Campaign:
         self.number = number
         self.options = options
         self.rng = np.random.default_rng([options.seed, number, 5])
-        self.world: World = random_world(self.rng, options.services)
-        self.log = ChangeLog(self.world.system, self.rng)
         self.start_s = EPOCH_S + round(self.rng.uniform(0, 70 * 24)) * 3600.0
+        world = random_world(self.rng, options.services)
+        self.world, self.standing = with_second_provider(world, self.rng, self.start_s)
+        self.log = ChangeLog(self.world.system, self.rng)
         self.changes: list[Change] = []
         self.presses: list[Press] = []
         self.faults: list[Fault] = []
         self.state, _, self.wiring = build(self.world.system)
+        self.herrings = RedHerrings(self.world, self.log, self.rng, self.state)
 
     def plan(self) -> Plan:
         options, rng = self.options, self.rng
@@ -100,7 +112,7 @@ class _Campaign:
         end_s = math.ceil((at + 900.0) / 3600.0) * 3600.0
         self.changes += self.log.innocent(self.start_s - CHANGES_BEFORE_S, end_s)
         for _ in range(round(1.5 * max(wanted, 2))):
-            self._decoy(rng.uniform(self.start_s + 0.4 * 3600.0, end_s - 1200.0))
+            self.herrings.alone(rng.uniform(self.start_s + 0.4 * 3600.0, end_s - 1200.0))
         self._jobs(end_s)
         self._scaling(end_s)
         self._maintenance(end_s)
@@ -112,9 +124,9 @@ class _Campaign:
             start_s=self.start_s,
             end_s=end_s,
             interval_s=options.interval_s,
-            changes=tuple(self.changes),
+            changes=(*self.changes, *self.herrings.changes),
             faults=tuple(self.faults),
-            presses=tuple(self.presses),
+            presses=(*self.standing, *self.presses, *self.herrings.presses),
             cold_until_s=self.start_s + min(COLD_S, 0.5 * options.hours * 3600.0),
         )
 
@@ -125,72 +137,25 @@ class _Campaign:
         if self.rng.random() < TOGETHER:
             later = start_s + self.rng.uniform(0.0, 0.4) * (end_s - start_s)
             self._fault(later, end_s, frozenset({first.root_service}))
-        self._red_herrings(first)
+        self.herrings.around(first)
 
     def _fault(self, start_s: float, end_s: float, spared: frozenset[str]) -> Fault | None:
-        rates, state, wiring = usual(self.world, start_s)
+        rates, state, wiring = usual(self.world, start_s, self.standing)
         kinds = self.options.kinds or tuple(MECHANISMS)
         for kind in self.rng.permutation(kinds):
             site = Site(
                 self.world.system, state, wiring, self.log, self.rng, rates,
                 f"f{len(self.faults) + 1:02d}", start_s, end_s, self.world.entries, None, spared,
             )  # fmt: skip
-            fault = MECHANISMS[str(kind)](site)
+            mechanism = MECHANISMS[str(kind)]
+            fault = mechanism(site)
             if fault is not None:
+                if not fault.trigger and fault.change is None:
+                    fault = replace(fault, trigger=(mechanism.__doc__ or "").splitlines()[0])
                 self.faults.append(fault)
                 self.changes += site.changes
                 return fault
         return None
-
-    def _red_herrings(self, fault: Fault) -> None:
-        """What makes the innocent look guilty, around the minute of a fault."""
-        rng, start = self.rng, fault.start_s
-        suspects = [*self.world.system.callers(fault.root_service), *self._some(2)]
-        if rng.random() < 0.75:
-            self._innocent_change("deploy", str(rng.choice(suspects)), start + rng.uniform(-100, 75))
-        if rng.random() < 0.6:
-            kind = "config" if rng.random() < 0.5 else "flag"
-            self._innocent_change(kind, str(rng.choice(suspects)), start + rng.uniform(-30, 80))
-        for _ in range(int(rng.choice([0, 1, 2], p=[0.3, 0.45, 0.25]))):
-            self._busy_bystander(start + rng.uniform(-120, 40))
-        if rng.random() < 0.3:
-            self._correlated_load(start + rng.uniform(-300, 60))
-
-    def _decoy(self, at_s: float) -> None:
-        """The same, with no fault near: none of it may be learnt as a sign."""
-        kind = int(self.rng.integers(3))
-        if kind == 0:
-            self._busy_bystander(at_s)
-        elif kind == 1:
-            self._correlated_load(at_s)
-        else:
-            for name in self._some(2):
-                self._innocent_change("deploy", name, at_s + self.rng.uniform(0, 60))
-
-    def _innocent_change(self, kind: str, service: str, at_s: float) -> None:
-        spec = self.world.system.service(service)
-        if spec.kind != "service":
-            kind = "config"
-        if spec.kind == "external":
-            return
-        self.changes.append(getattr(self.log, kind)(service, at_s))
-
-    def _busy_bystander(self, at_s: float) -> None:
-        """A service that does something expensive on the side, to nobody's harm."""
-        name = self._some(1)[0]
-        service = self.world.system.service(name)
-        first = int(self.state.service["first"][self.world.system.index(name)])
-        rows = tuple(range(first, first + service.instances))
-        lasts = self.rng.uniform(180, 900)
-        extra = float(self.rng.uniform(0.3, 0.55)) * service.cores
-        self.presses.append(Press("instance", rows, "bg_cores", at_s, at_s + lasts, add=extra, ramp_s=20.0))
-
-    def _correlated_load(self, at_s: float) -> None:
-        rows = tuple(int(i) for i in np.nonzero(self.rng.random(len(self.world.entries)) < 0.5)[0])
-        factor = float(self.rng.uniform(1.15, 1.4))
-        self.presses.append(
-            Press("load", rows, "", at_s, at_s + 1500.0, factor=factor, ramp_s=240.0, fall_s=240.0)
-        )
 
     def _jobs(self, end_s: float) -> None:
         """Nightly and weekly jobs on the databases, with their usual, harmless appetite."""
@@ -246,7 +211,3 @@ class _Campaign:
                 room = 0.25 * (service.limit_mb - service.memory_mb) * 1e6 / (end_s - self.start_s)
                 rows = tuple(range(first, first + service.instances))
                 self.presses.append(Press("instance", rows, "leak", self.start_s, end_s, add=room))
-
-    def _some(self, count: int) -> list[str]:
-        able = [s.name for s in self.world.system.services if s.kind == "service"]
-        return [str(name) for name in self.rng.permutation(able)[:count]]

@@ -60,6 +60,8 @@ class Service:
     traced: bool = True
     """Whether it emits spans, so that callers' edges show its own time too."""
     logs: bool = True
+    sidecar: bool = False
+    """Whether a proxy stands beside each instance, through which all of its calls pass. It emits nothing."""
     declared: bool = True
     """Whether the declared topology knows it."""
     deploys_per_day: float = 0.3
@@ -123,6 +125,8 @@ class System:
     machine_cores: float = 8.0
     stale_edges: tuple[tuple[str, str], ...] = ()
     """Declared, and no longer (or never) true."""
+    sampled: float = 1.0
+    """Share of the traces that are kept: what is derived from spans rests on so many calls."""
 
     def __post_init__(self) -> None:
         known = {service.name for service in self.services}

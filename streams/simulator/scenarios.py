@@ -28,6 +28,7 @@ _PLANS: dict[str, Callable[[Options], Plan]] = {
     "job-not-deploy": demo.job_not_deploy,
     "healthy": demo.healthy,
     "bad-canary": rollouts.bad_canary,
+    "canary-crowd": rollouts.canary_crowd,
     "config-of-last-week": rollouts.config_of_last_week,
     "retry-storm": rollouts.retry_storm,
     "two-at-once": overlaps.two_at_once,

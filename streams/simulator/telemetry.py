@@ -135,21 +135,24 @@ class EdgeSensor:
         ]
         index = np.array([r for r, _ in rows], np.int64)
         edge = chunk.edge[:, index]
+        # What the callee's spans tell rests on the traces that were kept; client metrics see every call.
         traced = np.array([self.system.service(e.callee).traced for _, e in rows])
-        attempts = self.blur.count(edge["attempts"] * chunk.interval_s)
-        errors = np.minimum(self.blur.count(edge["calls"] * edge["fail"] * chunk.interval_s), attempts)
+        kept = np.where(traced, self.system.sampled, 1.0)[None, :]
+        spans = self.blur.count(edge["attempts"] * chunk.interval_s * kept)
+        failed = np.minimum(self.blur.count(edge["calls"] * edge["fail"] * chunk.interval_s * kept), spans)
+        attempts, errors = spans / kept, failed / kept
         client = np.log(edge["p95_s"] / np.maximum(edge["p50_s"], 1e-9)) / np.log(19.0)
         server = np.log(edge["server_p95_s"] / np.maximum(edge["server_p50_s"], 1e-9)) / np.log(19.0)
         values = {
             "calls": attempts,
             "errors": errors,
-            "client_p50_s": self.blur.quantile(edge["p50_s"], attempts, client, 0.5),
-            "client_p95_s": self.blur.quantile(edge["p95_s"], attempts, client, 0.95),
-            "server_p50_s": self.blur.quantile(edge["server_p50_s"], attempts, server, 0.5),
-            "server_p95_s": self.blur.quantile(edge["server_p95_s"], attempts, server, 0.95),
+            "client_p50_s": self.blur.quantile(edge["p50_s"], spans, client, 0.5),
+            "client_p95_s": self.blur.quantile(edge["p95_s"], spans, client, 0.95),
+            "server_p50_s": self.blur.quantile(edge["server_p50_s"], spans, server, 0.5),
+            "server_p95_s": self.blur.quantile(edge["server_p95_s"], spans, server, 0.95),
         }
         gap = np.maximum(edge["p95_s"] - edge["server_p95_s"], 1e-4)
-        values["gap_p95_s"] = self.blur.quantile(gap, attempts, np.full(gap.shape, 0.12), 0.95)
+        values["gap_p95_s"] = self.blur.quantile(gap, spans, np.full(gap.shape, 0.12), 0.95)
         for name in ("server_p50_s", "server_p95_s", "gap_p95_s"):
             values[name] = np.where(traced[None, :], values[name], np.nan)
         seen = attempts > 0.0

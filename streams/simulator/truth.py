@@ -123,7 +123,7 @@ class Shadow:
         emitted = self._emitted()
         first = min((t for signs in emitted.values() for t in signs.values()), default=None)
         return self.label() | {
-            "trigger": self.fault.trigger,
+            "trigger": self.fault.trigger or (self.fault.change.summary if self.fault.change else ""),
             "contributing": list(self.fault.contributing),
             "path": self._path(),
             "signs": {

@@ -40,6 +40,7 @@ class _Builder:
         self.types = [f"t{i}" for i in range(int(rng.integers(2, 6)))]
         self.user_types = list(self.types)
         self.prometheus = float(rng.choice([0.0, 0.2, 1.0]))
+        self.meshed = float(rng.choice([0.0, 0.3, 0.9]))
         stores = max(1, round(count * rng.uniform(0.12, 0.22)))
         caches = max(1, round(count * rng.uniform(0.04, 0.1)))
         brokers = 1 if count < 60 else int(rng.integers(1, 3))
@@ -72,6 +73,7 @@ class _Builder:
             request_types=tuple(self.types),
             topics=tuple(topics),
             stale_edges=self._stale(inner),
+            sampled=float(rng.choice([1.0, 1.0, 0.5, 0.1])),
         )
         return World(proven(sized(system, entries, rng), entries), entries)
 
@@ -93,6 +95,7 @@ class _Builder:
             traced=bool(layer == 0 or rng.random() > 0.12),
             dialect="prometheus" if rng.random() < self.prometheus else "otel",
             logs=bool(rng.random() > 0.1),
+            sidecar=bool(rng.random() < self.meshed),
             declared=bool(layer == 0 or rng.random() > 0.06),
             deploys_per_day=float(np.clip(np.exp(rng.normal(math.log(0.35), 1.3)), 0.03, 20.0)),
         )
@@ -116,11 +119,15 @@ class _Builder:
             pool=int(rng.choice([0, 0, 8, 16, 32])),
             critical=float(rng.uniform(0.0, 0.3)) if optional else 1.0,
             breaker=bool(rng.random() < 0.2),
-            rtt_ms=float(rng.uniform(0.2, 1.0)),
+            rtt_ms=float(rng.uniform(0.2, 1.0)) + self._through_sidecars(caller, callee),
             declared=bool(rng.random() > 0.08),
             observed=bool(rng.random() > 0.02),
         )
         return replace(base, **more)  # type: ignore[arg-type]
+
+    def _through_sidecars(self, *ends: str) -> float:
+        """Milliseconds that a call spends in the proxies beside its two ends."""
+        return sum(1.2 for service in self.services if service.name in ends and service.sidecar)
 
     def _calls(self, entrances: list[str], inner: list[str]) -> None:
         """A directed acyclic graph: everyone is reached, popular callees become more popular."""

@@ -9,10 +9,12 @@ from streams.simulator.faults.site import Site
 from streams.simulator.truth import Fault
 
 DAY_S = 86_400.0
+SPARE = 4.0
+"""Threads that the lowered limit leaves, for each that is used on an ordinary day."""
 
 
 def old_config_new_load(site: Site) -> Fault | None:
-    """A limit was lowered days ago; a slow leak of threads and today's load make it bite."""
+    """A limit was lowered days ago; a slow leak of threads and today's peak make it bite."""
     victim = site.pick("service")
     if victim is None:
         return None
@@ -22,19 +24,21 @@ def old_config_new_load(site: Site) -> Fault | None:
     site.changes.append(change)
     rows = list(site.instances(victim.name))
     used = max(float(site.state.instance["inflight"][rows].mean()), 0.2)
+    limit = replace(
+        site.on_service(victim.name, "threads", factor=min(SPARE * used / victim.threads, 1.0)), start_s=at
+    )
+    # The limit leaves four times what is used, limit and leak a fifth more; the peak needs three fifths more.
     leak = site.on_service(
         victim.name,
         "threads",
-        factor=used / 1.8 / victim.threads,
+        factor=1.2 / SPARE,
         ramp_s=0.5 * (site.end_s - site.start_s),
         curve=0.5,
     )
-    demand = site.on_service(
-        victim.name, "demand", factor=min(0.8 / site.utilisation(victim), 3.0), ramp_s=300.0
-    )
+    peak = site.press("load", range(len(site.entries)), "", factor=1.6, ramp_s=300.0, fall_s=300.0)
     return site.fault(
-        "old_config_new_load", victim.name, [leak, demand], change=change,
-        trigger="load that the limit cannot carry any more",
+        "old_config_new_load", victim.name, [limit, leak, peak], change=change,
+        trigger="today's peak", contributing=("a slow leak of threads", "load"),
     )  # fmt: skip
 
 

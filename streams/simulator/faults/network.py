@@ -60,9 +60,25 @@ def certificate_expired(site: Site) -> Fault | None:
     return site.fault("certificate_expired", victim.name, [press])
 
 
+def sidecar_starved(site: Site) -> Fault | None:
+    """The proxy beside one service's pods runs out of CPU: all that goes in or out waits, some is refused."""
+    victim = site.pick("service", where=lambda s: s.sidecar)
+    if victim is None:
+        return None
+    change = site.blame("config", victim.name, f"{victim.name}: proxy resources set", share=0.5)
+    ramp_s = site.ramp(0, 120)
+    presses = [
+        site.on_service(victim.name, "net_s", add=float(site.rng.uniform(0.03, 0.4)), ramp_s=ramp_s),
+        site.on_service(
+            victim.name, "connection_error", add=float(site.rng.uniform(0.0, 0.15)), ramp_s=ramp_s
+        ),
+    ]
+    return site.fault("sidecar_starved", victim.name, presses, change=change)
+
+
 def _outgoing(site: Site, caller: str) -> tuple[int, ...]:
     rows = site.edges(caller=caller, where=lambda e: e.critical > 0.5 and e.topic is None)
     return tuple(r for r in rows if site.edge_rate(r) > 1.0)
 
 
-MECHANISMS = (network_delay, packet_loss, severed_path, name_resolution, certificate_expired)
+MECHANISMS = (network_delay, packet_loss, severed_path, name_resolution, certificate_expired, sidecar_starved)

@@ -41,7 +41,7 @@ class Site:
     """Changes that belong to the fault: its cause, and the rollback that ends it."""
 
     def pick(self, *kinds: str, where: Callable[[Service], bool] = lambda _: True) -> Service | None:
-        """A busy service of one of the kinds, or None; deep ones are as likely as shallow ones."""
+        """A busy service of one of the kinds, or None; what many depend on breaks in more ways than one."""
         able = [
             s
             for s in self.system.services
@@ -51,7 +51,10 @@ class Site:
             and self.rates[s.name] >= BUSY_RPS
             and where(s)
         ]
-        return able[int(self.rng.integers(len(able)))] if able else None
+        if not able:
+            return None
+        weights = np.array([1.0 + len(self.system.callers(s.name)) for s in able])
+        return able[int(self.rng.choice(len(able), p=weights / weights.sum()))]
 
     def edges(
         self,

@@ -72,6 +72,19 @@ def failover(site: Site) -> Fault | None:
     return site.fault("failover", victim.name, [gone, cold])
 
 
+def replication_lag(site: Site) -> Fault | None:
+    """The replica cannot replay what the primary writes; whoever must read what was written waits for it."""
+    victim = site.pick("database")
+    if victim is None:
+        return None
+    ramp_s = site.ramp(60, 240)
+    presses = [
+        site.on_service(victim.name, "bg_io", add=float(site.rng.uniform(0.85, 0.95)), ramp_s=ramp_s),
+        site.on_service(victim.name, "wait_s", add=float(site.rng.uniform(0.1, 0.6)), ramp_s=ramp_s),
+    ]
+    return site.fault("replication_lag", victim.name, presses)
+
+
 def batch_job(site: Site) -> Fault | None:
     """A job that has grown for weeks takes the disk and the locks that users need."""
     victim = site.pick("database")
@@ -109,4 +122,4 @@ def _disk(site: Site, service: Service) -> float:
     return site.rates[service.name] * service.io_ms / 1e3
 
 
-MECHANISMS = (slow_query, lock_contention, disk_degraded, disk_full, failover, batch_job)
+MECHANISMS = (slow_query, lock_contention, disk_degraded, disk_full, failover, replication_lag, batch_job)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from streams.simulator.plan import Plan
 from streams.simulator.shop import CART, PARTNER, SHOP
-from streams.simulator.stage import DAY_S, HOUR_S, TUESDAY_S, Options, Stage, altered
+from streams.simulator.stage import DAY_S, HOUR_S, QUIET_S, TUESDAY_S, Options, Stage, altered
 
 
 def bad_canary(options: Options) -> Plan:
@@ -24,6 +24,32 @@ def bad_canary(options: Options) -> Plan:
     return stage.plan(
         "bad-canary", stage.fault("bad-canary", "bad_canary", "pricing", presses, change=canary)
     )
+
+
+YOUNG_S = 15 * 60.0
+"""So long has the cluster been there when its first canaries come."""
+
+
+def canary_crowd(options: Options) -> Plan:
+    """In a cluster of 15 minutes three services get a canary in one minute; each seed has its culprit."""
+    names = ("catalog", "inventory", "pricing")
+    system = altered(SHOP, service=lambda s: replace(s, instances=4) if s.name in names else s)
+    young = replace(options, hours=(YOUNG_S - QUIET_S) / HOUR_S)
+    stage = Stage(young, TUESDAY_S + 15 * HOUR_S, system)
+    canaries = {}
+    for delay_s, name in zip((0.0, 11.0, 24.0), stage.log.rng.permutation(names), strict=True):
+        canary = replace(stage.log.deploy(str(name), stage.fault_s + delay_s), canary=True)
+        strategy = {"strategy": "canary", "weight": "25"}
+        canaries[name] = replace(canary, attributes=canary.attributes | strategy)
+    stage.changes += canaries.values()
+    bad = str(stage.log.rng.choice(names))
+    sick, began_s = stage.rows("instance", bad)[:1], canaries[bad].ts_s
+    presses = [
+        stage.press("instance", sick, "error", start_s=began_s, add=0.55),
+        stage.press("instance", sick, "wait_s", start_s=began_s, add=0.06),
+    ]
+    fault = stage.fault("canary-crowd", "bad_canary", bad, presses, start_s=began_s, change=canaries[bad])
+    return stage.plan("canary-crowd", fault)
 
 
 def config_of_last_week(options: Options) -> Plan:
