@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +34,8 @@ HISTORY_FLUSH_MS = 240 * TICK_MS
 """Event time between flushes while there is no pace to keep: a flush costs a round trip, and readers need no
 more than that topics do not run hours apart."""
 FLUSH_TIMEOUT_S = 30.0
+FLUSH_SLICE_S = 0.5
+"""How long a Ctrl-C waits at most for records to be acknowledged."""
 FULL_QUEUE_POLL_S = 0.1
 
 
@@ -206,22 +210,23 @@ class KafkaPublisher:
 
     def send(self, record: OutgoingRecord) -> None:
         """Queue one record; waits while the queue is full."""
-        while True:
-            try:
-                self._producer.produce(
-                    self._settings.topic(record.topic),
-                    key=record.key,
-                    value=record.value,
-                    headers=list(record.headers),
-                    on_delivery=self._delivered,
-                )
-                break
-            except BufferError:
-                self._producer.poll(FULL_QUEUE_POLL_S)
-                self._raise_if_failed()
-            except KafkaException as error:
-                raise FatalError(f"topic {record.topic}: {error.args[0].str()}") from None
-        self._producer.poll(0)
+        with _interrupts_wait() as interrupted:
+            while not interrupted():
+                try:
+                    self._producer.produce(
+                        self._settings.topic(record.topic),
+                        key=record.key,
+                        value=record.value,
+                        headers=list(record.headers),
+                        on_delivery=self._delivered,
+                    )
+                    break
+                except BufferError:
+                    self._producer.poll(FULL_QUEUE_POLL_S)
+                    self._raise_if_failed()
+                except KafkaException as error:
+                    raise FatalError(f"topic {record.topic}: {error.args[0].str()}") from None
+            self._producer.poll(0)
 
     def flush(self) -> None:
         """Wait until all is written.
@@ -233,7 +238,11 @@ class KafkaPublisher:
         TopicMissing
             A topic vanished.
         """
-        left = self._producer.flush(FLUSH_TIMEOUT_S)
+        with _interrupts_wait() as interrupted:
+            deadline_s = time.monotonic() + FLUSH_TIMEOUT_S
+            while left := self._producer.flush(FLUSH_SLICE_S):
+                if interrupted() or time.monotonic() > deadline_s:
+                    break
         self._raise_if_failed()
         if left:
             raise BrokerUnavailable(
@@ -252,6 +261,26 @@ class KafkaPublisher:
         if self._failed.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
             raise TopicMissing(f"{text}; create it with `headwater topics create`")
         raise BrokerUnavailable(text)
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[Callable[[], bool]]:
+    """Hold a Ctrl-C back while librdkafka's calls run, and answer it as before after them.
+
+    An exception that a signal raises inside of a delivery callback gets lost in the binding, which then
+    fails with a SystemError. Yields a function that says whether one is waiting.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield lambda: bool(held)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held and callable(before):
+        before(signal.SIGINT, None)
 
 
 @contextmanager

@@ -200,6 +200,13 @@ class Settings(BaseSettings):
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
 
 
+def environment_without_settings() -> dict[str, str]:
+    """Return this process' variables but `HEADWATER_…`, for a child whose file says all its settings."""
+    import os
+
+    return {name: text for name, text in os.environ.items() if not name.startswith("HEADWATER_")}
+
+
 def load(config_file: Path | None = None, **overrides: Any) -> Settings:
     """Read the settings once, at start.
 

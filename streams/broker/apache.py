@@ -100,10 +100,17 @@ class ApacheKafka(Broker):
                     in_sync=max(1, self.nodes - 1),
                 )
             )
-            storage = ["kafka.tools.StorageTool", "format", "-t", cluster]
-            subprocess.run(
-                [*self._java, *storage, "-c", str(self._properties(number))], check=True, capture_output=True
+            # With `=`: an id may begin with a dash, and would be read as an option.
+            storage = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
+            done = subprocess.run(
+                [*self._java, *storage, "--config", str(self._properties(number))],
+                capture_output=True,
+                text=True,
             )
+            if done.returncode:
+                from streams.errors import BrokerUnavailable
+
+                raise BrokerUnavailable(f"Apache Kafka could not format its logs: {done.stderr.strip()}")
         self.resume()
 
     def resume(self) -> None:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from streams.errors import FatalError
+from streams.settings import environment_without_settings
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
@@ -49,6 +50,7 @@ class Service:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
+                env=environment_without_settings(),
                 start_new_session=True,
             )
         try:

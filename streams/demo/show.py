@@ -101,7 +101,7 @@ def play(
                     return _watch(recording, mine, service, watch, speed, tell)
             finally:
                 if external:
-                    delete_all(mine.kafka, home.name)
+                    delete_all(mine.kafka, mine.kafka.group_prefix)
 
 
 def _watch(
@@ -139,7 +139,8 @@ def _settings(settings: Settings, broker: Broker | None, home: Path) -> Settings
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, session_timeout_s=6.0).model_dump()
     else:
         # A shared cluster: topics and groups of the demo's own, so that nobody's are touched.
-        kafka |= {"topic_prefix": f"{home.name}.", "group_prefix": home.name}
+        name = kafka["topic_prefix"] + home.name
+        kafka |= {"topic_prefix": f"{name}.", "group_prefix": name}
     update = {
         "kafka": KafkaSettings(**kafka),
         "state_dir": home / "state",

@@ -11,7 +11,7 @@ import pytest
 
 from streams.broker import Broker, EmbeddedBroker
 from streams.kafka import admin
-from streams.settings import KafkaSettings
+from streams.settings import KafkaSettings, environment_without_settings
 
 SCENARIOS = {
     "cascade": "auth",
@@ -23,9 +23,10 @@ SCENARIOS = {
 
 def start(broker: Broker, home: Path, *arguments: str) -> "subprocess.Popen[str]":
     """The demo on an embedded broker of its own, or on the session's where that is a real one."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("HEADWATER_")}
+    environment = environment_without_settings()
     if not isinstance(broker, EmbeddedBroker):
         environment["HEADWATER_KAFKA__BOOTSTRAP_SERVERS"] = broker.bootstrap_servers
+        environment["HEADWATER_KAFKA__TOPIC_PREFIX"] = prefix(home)
     return subprocess.Popen(
         [sys.executable, "-m", "streams.cli", "demo", *arguments],
         stdout=subprocess.PIPE,
@@ -50,9 +51,14 @@ def left_running(home: Path) -> list[str]:
     return found
 
 
-def topics_of_a_demo(broker: Broker) -> list[str]:
+def prefix(home: Path) -> str:
+    """What the topics of the demo that runs in `home` begin with; other demos may share the cluster."""
+    return f"{home.parent.parent.name}-{home.parent.name}-{home.name}."
+
+
+def topics_of_the_demo(broker: Broker, home: Path) -> list[str]:
     known = admin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)).list_topics(timeout=10).topics
-    return [name for name in known if "headwater-demo" in name]
+    return [name for name in known if name.startswith(prefix(home))]
 
 
 @pytest.mark.kafka
@@ -72,7 +78,7 @@ def test_the_demo_finds_the_cause_and_leaves_nothing_behind(scenario, broker, tm
         assert alerts[0]["chain"]
     assert left_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
-    assert topics_of_a_demo(broker) == []
+    assert topics_of_the_demo(broker, tmp_path) == []
 
 
 @pytest.mark.kafka
@@ -84,8 +90,8 @@ def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_behind(broker, tmp_path
             break
     demo.send_signal(signal.SIGINT)
     _, told = demo.communicate(timeout=60)
-    assert demo.returncode == 130
+    assert demo.returncode == 130, told
     assert "Traceback" not in told
     assert left_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
-    assert topics_of_a_demo(broker) == []
+    assert topics_of_the_demo(broker, tmp_path) == []
