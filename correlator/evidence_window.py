@@ -30,6 +30,8 @@ GROWN = 1.0
 """A leak or a ramp begins faintly: each time its score passes all earlier ones by this it is news again."""
 COARSE_MS = 120_000
 """From this interval on detectors judge each sample alone; two in a row are asked for here, to open."""
+TOLD_ERROR_MS = 60_000
+"""How wrong a told time of beginning may be: people and schedulers round to minutes."""
 LONE = 6.0
 """What a lone coarse sample pays, in powers of ten; detectors charge a lone minute 4."""
 
@@ -91,6 +93,11 @@ class Episode:
             previous = ts, score
         return best
 
+    @property
+    def _slack_ms(self) -> int:
+        """How far before a told time a beginning may lie: its error, where the samples are finer than it."""
+        return TOLD_ERROR_MS if self.anomaly.interval_ms <= TOLD_ERROR_MS else 0
+
     def score_between(self, from_ms: int, to_ms: int, news_from_ms: int | None = None) -> float:
         """The largest score said while the episode was news, by updates in [from_ms, to_ms].
 
@@ -98,7 +105,7 @@ class Episode:
         """
         last = min(to_ms, self.armed_until_ms)
         best = max((score for ts, score in self.trace if from_ms <= ts <= last), default=0.0)
-        if news_from_ms is None or self.anomaly.first_ms >= news_from_ms:
+        if news_from_ms is None or self.anomaly.first_ms >= news_from_ms - self._slack_ms:
             return best
         return max(0.0, best - max(s for ts, s in self.trace if ts < news_from_ms or ts == self.trace[0][0]))
 

@@ -23,6 +23,7 @@ GROUP_WORDS = {
     "io": "I/O",
     "node": "its node",
     "log": "logs",
+    "flow": "missing log lines",
     "stale": "silence",
     "err-": "fewer errors,",
     "lat-": "faster answers,",

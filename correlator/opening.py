@@ -12,7 +12,7 @@ from detectors.anomaly import Family
 
 OPEN_AT = 3.0
 """V at which an incident opens; from 2.5 to 4 the development systems give the same."""
-ALONE = {"cpu": 6.0, "err": 6.0, "gap": 4.0, "out": 6.0, "sat": 6.0, "lat": 7.0, "log": 8.0}
+ALONE = {"cpu": 6.0, "err": 6.0, "gap": 4.0, "out": 6.0, "sat": 6.0, "lat": 7.0, "log": 8.0, "flow": 8.0}
 """Weighted score at which one group corroborates itself: what the alert budget would pass alone."""
 UNCORROBORATED = 0.4
 """What is left of V where nothing else agrees."""

@@ -46,6 +46,7 @@ OWN: dict[Family, Weight] = {
     Family.IO: Weight("io", 0.3, 0.3),
     Family.NODE: Weight("node", 0.15, 0.1),
     Family.LOG: Weight("log", 0.9, 0.2, True),
+    Family.FLOW: Weight("flow", 1.0, 0.2, True),
     Family.STALE: Weight("stale", 0.8, 0.8),
     Family.OTHER: Weight("other", 0.3, 0.3),
 }
@@ -70,7 +71,7 @@ AT_CALLER: dict[Family, Weight] = {
 }
 """For the caller of an edge signal; a connection pool towards a peer is the caller's own resource."""
 
-IMPROVABLE = frozenset({"lat", "latc", "gap", "out", "err", "sat", "log"})
+IMPROVABLE = frozenset({"lat", "latc", "gap", "out", "err", "sat", "log", "flow"})
 """Groups whose fall is an improvement, or fast failure: counted apart as `lat-` and so on."""
 NEVER_ALONE = frozenset(
     {"mem", "io", "node", "load", "latc", "other", "stale", "starves", "amplifies"}
@@ -80,7 +81,7 @@ NEVER_ALONE = frozenset(
 
 
 OWN_VOICE = ""
-OWN_ILLNESS = frozenset({"err", "lat", "cpu", "sat", "mem", "stale", "log"})
+OWN_ILLNESS = frozenset({"err", "lat", "cpu", "sat", "mem", "stale", "log", "flow"})
 
 
 @dataclass(slots=True)

@@ -40,6 +40,8 @@ class Family(StrEnum):
     """The machine under the entity; shared by its neighbours."""
     LOG = "log"
     """Log template rates, new templates, severity ratios."""
+    FLOW = "flow"
+    """A service's lines that stay away while their siblings go on: its code takes another path."""
     STALE = "stale"
     """The signal stopped."""
     OTHER = "other"

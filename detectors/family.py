@@ -133,6 +133,10 @@ LINE_UNIT = "{line}"
 LOG_PREFIX = "log."
 """Of counts over a service's lines; a template's series bears the template's text."""
 LOG_LINES = "log.lines"
+MISSING = "log.missing "
+"""Before a template's text: the share of its expected lines that did not come."""
+MISSING_FLOOR = 10.0
+"""Points: a line in ten comes a window early or late."""
 
 
 def classify(series: Series) -> Meaning:
@@ -160,7 +164,14 @@ def is_template(series: Series) -> bool:
     return series.unit == LINE_UNIT and not series.metric.startswith(LOG_PREFIX)
 
 
+def is_missing(series: Series) -> bool:
+    """Tell whether a series is the share of one template's lines that did not come."""
+    return series.metric.startswith(MISSING)
+
+
 def _log(series: Series) -> Meaning:
+    if is_missing(series):
+        return Meaning(Family.FLOW, Shape.LINEAR, floor=MISSING_FLOOR)
     if series.unit == LINE_UNIT:
         return Meaning(Family.LOG, Shape.COUNT, offset=0.375, floor=FLOOR_COUNT)
     return Meaning(Family.LOG, Shape.LINEAR, floor=1.0, volume=Volume.PERCENT)

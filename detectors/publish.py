@@ -115,7 +115,11 @@ def _short(x: float) -> float:
 
 def _signal(series: Series, family: Family) -> Signal:
     return Signal(
-        source="log" if family is Family.LOG else "edge" if series.peer is not None else "metric",
+        source="log"
+        if family in (Family.LOG, Family.FLOW)
+        else "edge"
+        if series.peer is not None
+        else "metric",
         metric=series.metric,
         family=family,
         # The rate of a counter is in its unit per second.

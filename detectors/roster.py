@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.anomaly import Family
 from detectors.bank import Pools, allocate_pools, refresh
-from detectors.family import LOG_LINES, Meaning, Shape, Volume, classify, is_log, is_template
+from detectors.family import LOG_LINES, Meaning, Shape, Volume, classify, is_log, is_missing, is_template
 from detectors.rows import NEVER, Rows, allocate, grown, inherit, reset
 from detectors.telemetry import Kind, Series
 
@@ -33,6 +33,8 @@ def group_of(series: Series) -> Series:
     if is_template(series):
         # Many templates of a service are as many chances to be wrong as many instances are.
         return Series(series.service, "log template")
+    if is_missing(series):
+        return Series(series.service, "log missing")
     return series._replace(instance=None, version=None)
 
 
@@ -202,13 +204,13 @@ class Roster:
         self.series[row] = series
         self.meaning[row] = meaning
         self._row[series] = row
-        if series.instance is not None or is_template(series):
+        if series.instance is not None or is_template(series) or is_missing(series):
             group = group_of(series)
             self._group.setdefault(group, []).append(row)
             number = self._group_number.setdefault(group, len(self.group_series))
             if number == len(self.group_series):
                 self.group_series.append(group)
-                first = NO_WHOLE if is_template(series) else UNKNOWN
+                first = UNKNOWN if series.instance is not None else NO_WHOLE
                 self.whole_of_group = np.append(self.whole_of_group, np.int32(first))
                 self.is_mixed = np.append(self.is_mixed, False)
             self.group_of_row[row] = number
@@ -231,7 +233,8 @@ class Roster:
             self._dirty.add(place)
 
     def _pool_of(self, series: Series) -> int:
-        metric = "log template" if is_template(series) else series.metric
+        alike = is_template(series) or is_missing(series)
+        metric = group_of(series).metric if alike else series.metric
         key = (metric, series.unit or "", series.kind, series.labels, str(series.peer is not None))
         number = self._pool.setdefault(key, len(self._pool))
         if number >= len(self.pools.scale):
@@ -243,7 +246,7 @@ class Roster:
 
     def _elder(self, series: Series, row: int) -> int:
         rows = self.rows
-        kin = () if is_template(series) else self._group.get(group_of(series), ())
+        kin = () if series.instance is None else self._group.get(group_of(series), ())
         siblings = [other for other in kin if other != row and rows["filled"][other]]
         return max(siblings, key=lambda other: (int(rows["last_ts"][other]), -other), default=-1)
 

@@ -21,6 +21,7 @@ SHARE: dict[str, float] = {
     "lat": 0.85,
     "latc": 1.0,
     "log": 0.7,
+    "flow": 0.7,
     "gap": 0.6,
     "out": 0.9,
     "sat": 0.6,
@@ -33,11 +34,20 @@ SHARE: dict[str, float] = {
     "other": 0.3,
 }
 """Part of each group of X that an ill callee can account for; groups not named: none."""
-FAILING = {"err": 1.0, "stale": 1.0, "gap": 0.6, "lat": 0.6, "sat": 0.5, "log": 0.6, "starves": 0.6}
+FAILING = {
+    "err": 1.0,
+    "stale": 1.0,
+    "gap": 0.6,
+    "lat": 0.6,
+    "sat": 0.5,
+    "log": 0.6,
+    "flow": 0.6,
+    "starves": 0.6,
+}
 """Groups of Y that make its callers fail, with their force."""
 SLOW = {"lat": 1.0, "gap": 1.0, "stale": 1.0, "err": 0.7, "sat": 0.6, "cpu": 0.5, "mem": 0.4, "io": 0.3}
 """Groups of Y that make its callers wait."""
-CAUSED_BY: dict[str, dict[str, float]] = {"err": FAILING, "log": FAILING, "starves": FAILING}
+CAUSED_BY: dict[str, dict[str, float]] = {"err": FAILING, "log": FAILING, "flow": FAILING, "starves": FAILING}
 
 
 @once

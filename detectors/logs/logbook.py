@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from detectors.family import LINE_UNIT, LOG_LINES
+from detectors.family import LINE_UNIT, LOG_LINES, MISSING
 from detectors.logs.miner import Miner
+from detectors.logs.missing import Missing
 from detectors.logs.severity import Severity, severity_of
 from detectors.telemetry import Kind, Series
 
@@ -63,6 +64,7 @@ class _Service:
     miner: Miner = field(default_factory=Miner)
     templates: dict[int, _Template] = field(default_factory=dict)
     tracked: list[int] = field(default_factory=list)
+    missing: Missing = field(default_factory=Missing)
     ticks: int = 0
     last_ms: int = 0
 
@@ -103,6 +105,7 @@ class LogBook:
                     for number, each in service.templates.items()
                 ],
                 "tracked": service.tracked,
+                "missing": service.missing.dump(),
                 "ticks": service.ticks,
                 "last_ms": service.last_ms,
             }
@@ -118,6 +121,7 @@ class LogBook:
                 miner=Miner.load(each["miner"]),
                 templates={number: _Template(*rest) for number, *rest in each["templates"]},
                 tracked=each["tracked"],
+                missing=Missing.restore(each.get("missing")),
                 ticks=each["ticks"],
                 last_ms=each["last_ms"],
             )
@@ -161,6 +165,9 @@ def _count(name: str, service: _Service, lines: list[Line], end_ms: int) -> Iter
         metric = service.templates[number].name
         if metric is not None:
             yield _sample(name, metric, per_template.get(number, 0), shown.get(number))
+    ordinary = [n for n in service.tracked if service.templates[n].severity < Severity.WARNING]
+    for number, share in service.missing.take(per_template, ordinary, end_ms):
+        yield Count(Series(name, f"{MISSING}{service.templates[number].name}", unit="%"), share, None)
 
 
 def _track(service: _Service, number: int, template: _Template) -> None:
