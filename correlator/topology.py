@@ -167,17 +167,6 @@ class Topology:
             )
         )
 
-    def retract(self, source: EdgeSource, keep: Iterable[tuple[str, str]], at_ms: int) -> int:
-        """Supersede all of a source's facts outside `keep`, for a document that replaces its former self."""
-        kept, count = set(keep), 0
-        for fact in list(self.facts(source)):
-            if fact.believed_to_ms is None and (fact.caller, fact.callee) not in kept:
-                facts = self._out[fact.caller][fact.callee]
-                self._forget_asked(fact.caller, fact.callee)
-                facts[facts.index(fact)] = replace(fact, believed_to_ms=at_ms)
-                count += 1
-        return count
-
     def facts(self, source: EdgeSource | None = None) -> Iterator[Fact]:
         """All facts, superseded ones too, sorted by caller, callee, and age."""
         for caller in sorted(self._out):

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from correlator.topology import Topology
+    from correlator.evidence import Edge
+    from correlator.topology import Fact, Topology
+    from streams.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,8 +25,16 @@ app = typer.Typer(
 From = Annotated[
     list[Path] | None, typer.Option("--from", help="File or recording; may be repeated. Default: Kafka.")
 ]
-Domain = Annotated[str, typer.Option(help="Unit of correlation, such as an environment.")]
-At = Annotated[str | None, typer.Option(help="As of this time, ISO 8601 UTC or Unix ms. Default: newest.")]
+Domain = Annotated[
+    str | None,
+    typer.Option(help="Unit of correlation, such as an environment. Default: the files' own, or `default`."),
+]
+DEFAULT = "default"
+TOPOLOGY = "headwater.topology"
+At = Annotated[
+    str | None,
+    typer.Option(help="As of this time, ISO 8601 UTC or Unix ms. Default: the newest observation, or now."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Config = Annotated[Path | None, typer.Option("--config", help="YAML settings file.")]
 
@@ -33,7 +43,7 @@ Config = Annotated[Path | None, typer.Option("--config", help="YAML settings fil
 def show(
     service: Annotated[str | None, typer.Argument(help="Only the neighbours of this service.")] = None,
     source: From = None,
-    domain: Domain = "default",
+    domain: Domain = None,
     at: At = None,
     believed: Annotated[
         str | None, typer.Option(help="What was believed then, instead of what is known now.")
@@ -44,7 +54,7 @@ def show(
     """List edges as of a time, with who says so and how far each is believed (0 to 1)."""
     from streams.topology.documents import instant
 
-    topology, newest = _load(source, domain, config)
+    topology, newest, _ = _load(source, domain, config)
     at_ms = newest if at is None else instant(at, "--at")
     believed_ms = None if believed is None else instant(believed, "--believed")
     if service is not None and service not in topology:
@@ -83,7 +93,7 @@ def _row(caller: str, callee: str, found: Any) -> dict[str, Any]:
 @app.command()
 def conflicts(
     source: From = None,
-    domain: Domain = "default",
+    domain: Domain = None,
     at: At = None,
     config: Config = None,
     as_json: Json = False,
@@ -92,7 +102,7 @@ def conflicts(
     from correlator.contradictions import contradictions
     from streams.topology.documents import instant
 
-    topology, newest = _load(source, domain, config)
+    topology, newest, _ = _load(source, domain, config)
     found = contradictions(topology, newest if at is None else instant(at, "--at"))
     if as_json:
         rows = [{"kind": c.kind, "caller": c.caller, "callee": c.callee, "text": c.text} for c in found]
@@ -107,12 +117,13 @@ def conflicts(
 def diff(
     before: Annotated[Path, typer.Argument(help="File or recording.")],
     after: Annotated[Path, typer.Argument(help="File or recording.")],
-    domain: Domain = "default",
+    domain: Domain = None,
     as_json: Json = False,
 ) -> None:
     """Compare two files: edges that came (+), went (-) or changed their terms (~). Exit code 1 if any did."""
     now_ms = time.time_ns() // 1_000_000
-    old, new = _terms(before, domain, now_ms), _terms(after, domain, now_ms)
+    chosen = domain or DEFAULT
+    old, new = _terms(before, chosen, now_ms), _terms(after, chosen, now_ms)
     rows = [{"change": "+", "caller": c, "callee": d} for c, d in sorted(new.keys() - old.keys())]
     rows += [{"change": "-", "caller": c, "callee": d} for c, d in sorted(old.keys() - new.keys())]
     rows += [
@@ -131,18 +142,52 @@ def diff(
 @app.command(name="import")
 def import_(
     file: Annotated[Path, typer.Argument(help="headwater YAML, Backstage catalog-info, or a recording.")],
-    domain: Domain = "default",
-    dry_run: Annotated[bool, typer.Option(help="Read and check only; publish nothing.")] = False,
+    domain: Domain = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Also end what is declared now and not in the file, as of this moment."
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check only; publish nothing.")] = False,
     config: Config = None,
 ) -> None:
-    """Publish a file's declared edges to the topic headwater.topology."""
-    from streams import settings
-    from streams.topology.documents import read_edges
+    """Publish a file's declared edges to the topic headwater.topology.
 
-    edges = read_edges(file, domain, time.time_ns() // 1_000_000)
+    What was declared before stays declared; with --replace the file is the whole truth from now on. History
+    is kept either way: as-of queries before this moment still show what held then.
+    """
+    from streams import settings
+    from streams.topology.documents import ended, read_edges
+
+    now_ms = time.time_ns() // 1_000_000
+    edges = read_edges(file, domain or DEFAULT, now_ms)
+    kept = settings.load(config)
+    gone = []
+    if replace:
+        for each in sorted({edge.domain for edge in edges} or {domain or DEFAULT}):
+            gone += ended(_declared(kept, each, now_ms), edges, each, now_ms)
+    what = f"{len(edges)} edges" + (f", {len(gone)} ended" if replace else "")
     if dry_run:
-        typer.echo(f"{file}: {len(edges)} edges, nothing wrong")
+        typer.echo(f"{file}: {what}, nothing wrong")
         return
+    _publish(kept, [*edges, *gone])
+    typer.echo(f"{what} published to {kept.kafka.topic(TOPOLOGY)}")
+
+
+def _declared(kept: Settings, domain: str, now_ms: int) -> list[Fact]:
+    """What the evidence log holds as declared of a domain, now."""
+    from correlator.evidence import EdgeSource
+    from correlator.topology import Topology
+    from streams.topology.reading import observed_edges
+
+    topology = Topology()
+    for edge in observed_edges(kept, domain):
+        topology.apply(edge)
+    return [f for f in topology.facts(EdgeSource.DECLARED) if f.believed_to_ms is None]
+
+
+def _publish(kept: Settings, edges: list[Edge]) -> None:
     from confluent_kafka import KafkaException
 
     from streams.errors import BrokerUnavailable
@@ -150,13 +195,14 @@ def import_(
     from streams.kafka.cluster import metadata, require
     from streams.wire.codec import encode
 
-    kafka = settings.load(config).kafka
-    require(metadata(admin(kafka), kafka.bootstrap_servers), ["headwater.topology"])
+    kafka = kept.kafka
+    topic = kafka.topic(TOPOLOGY)
+    require(metadata(admin(kafka), kafka.bootstrap_servers), [topic])
     sender = producer(kafka)
     failures: list[str] = []
     for edge in edges:
         sender.produce(
-            "headwater.topology",
+            topic,
             key=f"{edge.caller}\x1f{edge.callee}".encode(),
             value=encode(edge),
             on_delivery=lambda error, _: failures.append(str(error)) if error else None,
@@ -168,13 +214,12 @@ def import_(
         raise BrokerUnavailable(str(error)) from None
     if left or failures:
         raise BrokerUnavailable(f"{left + len(failures)} of {len(edges)} edges were not accepted")
-    typer.echo(f"{len(edges)} edges published to headwater.topology")
 
 
 @app.command()
 def export(
     source: From = None,
-    domain: Domain = "default",
+    domain: Domain = None,
     form: Annotated[
         Literal["yaml", "backstage"], typer.Option("--format", help="yaml keeps all terms.")
     ] = "yaml",
@@ -186,7 +231,7 @@ def export(
     from streams.topology.backstage import to_catalog
     from streams.topology.documents import to_yaml
 
-    topology, _ = _load(source, domain, config)
+    topology, _, domain = _load(source, domain, config)
     facts = [
         fact
         for fact in topology.facts()
@@ -195,22 +240,34 @@ def export(
     typer.echo(to_catalog(facts) if form == "backstage" else to_yaml(facts, domain), nl=False)
 
 
-def _load(sources: list[Path] | None, domain: str, config: Path | None) -> tuple[Topology, int]:
-    """The topology of files or of Kafka, and the newest time that it speaks of."""
+def _load(sources: list[Path] | None, domain: str | None, config: Path | None) -> tuple[Topology, int, str]:
+    """The topology of files or of Kafka, the newest time that was observed, and the domain.
+
+    Files of one domain speak for themselves; of several, one must be chosen.
+    """
+    from correlator.evidence import EdgeSource
     from correlator.topology import Topology
     from streams import settings
+    from streams.errors import UserError
     from streams.topology.documents import read_edges
     from streams.topology.reading import observed_edges
 
     now_ms = time.time_ns() // 1_000_000
     if sources:
-        edges = [edge for path in sources for edge in read_edges(path, domain, now_ms)]
+        edges = [edge for path in sources for edge in read_edges(path, domain or "", now_ms)]
+        named = sorted({edge.domain for edge in edges} - {""})
+        if domain is None and len(named) > 1:
+            raise UserError(f"the files speak of {', '.join(named)}; choose one with --domain")
+        domain = domain or (named[0] if named else DEFAULT)
+        edges = [edge for edge in edges if edge.domain in ("", domain)]
     else:
+        domain = domain or DEFAULT
         edges = observed_edges(settings.load(config), domain)
     topology = Topology()
     for edge in edges:
         topology.apply(edge)
-    return topology, max((edge.last_seen_ms for edge in edges), default=now_ms)
+    seen = [edge.last_seen_ms for edge in edges if edge.source is not EdgeSource.DECLARED]
+    return topology, max(seen, default=now_ms), domain
 
 
 def _terms(path: Path, domain: str, now_ms: int) -> dict[tuple[str, str], tuple[Any, ...]]:

@@ -134,6 +134,28 @@ def instant(text: str, where: str) -> int:
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
+def ended(facts: Iterable[Fact], kept: Iterable[Edge], domain: str, at_ms: int) -> list[Edge]:
+    """Statements that end, as of `at_ms`, what is declared by `facts` and that a document no longer names."""
+    named = {(edge.caller, edge.callee) for edge in kept if edge.domain == domain}
+    return [
+        Edge(
+            domain=domain,
+            caller=fact.caller,
+            callee=fact.callee,
+            source=fact.source,
+            callee_kind=fact.callee_kind,
+            confidence=fact.confidence,
+            first_seen_ms=fact.first_seen_ms,
+            last_seen_ms=at_ms,
+            valid_from_ms=fact.valid_from_ms,
+            valid_to_ms=at_ms,
+            schedule=fact.schedule,
+        )
+        for fact in facts
+        if (fact.caller, fact.callee) not in named and (fact.valid_to_ms is None or fact.valid_to_ms > at_ms)
+    ]
+
+
 def to_yaml(facts: Iterable[Fact], domain: str) -> str:
     """Write facts in headwater's own form; reading it again gives the same edges."""
     edges = []

@@ -30,9 +30,8 @@ def statements(draw):
 @given(
     st.lists(statements(), max_size=30),
     st.lists(TIMES, min_size=1, max_size=12),
-    st.none() | st.sampled_from(EdgeSource),
 )
-def test_an_answer_kept_from_before_is_the_answer_of_now(told, asked, retracted):
+def test_an_answer_kept_from_before_is_the_answer_of_now(told, asked):
     questioned, fresh = Topology(), Topology()
 
     def ask(topology):
@@ -42,9 +41,5 @@ def test_an_answer_kept_from_before_is_the_answer_of_now(told, asked, retracted)
         ask(questioned)
         questioned.apply(edge)
         fresh.apply(edge)
-    if retracted is not None:
-        ask(questioned)
-        for topology in (questioned, fresh):
-            topology.retract(retracted, [("a", "b")], 30 * DAY_MS)
     assert ask(questioned) == ask(fresh)
     assert len(questioned) == sum(1 for _ in fresh.edges())

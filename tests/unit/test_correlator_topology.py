@@ -103,13 +103,6 @@ def test_a_declared_edge_seen_outside_its_schedule_and_one_never_seen_are_report
     assert kinds == {"db": "outside_schedule", "old": "unobserved"}
 
 
-def test_a_document_that_no_longer_names_an_edge_retracts_it_and_keeps_the_history():
-    made = topology(edge("a", "b", EdgeSource.DECLARED), edge("a", "c", EdgeSource.DECLARED))
-    assert made.retract(EdgeSource.DECLARED, [("a", "b")], TUESDAY + HOUR) == 1
-    assert names(made.callees("a", TUESDAY + HOUR)) == ["b"]
-    assert names(made.callees("a", TUESDAY, believed_ms=TUESDAY)) == ["b", "c"]
-
-
 def test_a_neighbourhood_as_of_a_time_takes_at_most_a_millisecond_among_100_000_edges():
     made = Topology()
     for number in range(100_000):
