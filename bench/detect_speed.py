@@ -57,7 +57,7 @@ def _bank(series: int) -> float:
     rows, pools = allocate(series), allocate_pools(100)
     number = np.arange(series, dtype=np.int32)
     rows["pool"] = number % 100
-    rows["relative_floor"] = 0.05
+    pools.relative_floor[:] = 0.05
     rng = np.random.default_rng(2)
     best = np.inf
     for k in range(ROUNDS):

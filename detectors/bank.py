@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import compiled
-from detectors.episode import OPENED, follow
+from detectors.compiled import compiled, signed
+from detectors.episode import OPENED, SILENT, follow
 from detectors.grid import (
     CHANGE_AFTER,
     INTERVALS_MS,
@@ -25,15 +25,28 @@ from detectors.grid import (
 from detectors.persistence import sustained
 from detectors.residual import MIN_SLOTS, remember, scale_of, shaped
 from detectors.rows import NEVER, OWN, TRAIL, Row, Rows
-from detectors.tail import LEVELS, learn_burst, learn_day, learn_own, level_of, pool_tail, rarity
+from detectors.stamps import FORGOTTEN_MS, stamp_of
+from detectors.tail import LEVELS, learn_burst, learn_own, learn_week, level_of, pool_tail, rarity
 
 LIVE_SLOTS = 10
 """Slots without a sample after which a series no longer speaks for its siblings."""
 
 
 class Pools(NamedTuple):
-    """What siblings have in common: the same metric over all services; the first axis is the pool."""
+    """What siblings have in common: the same metric over all services; the first axis is the pool.
 
+    The first nine are `family.Meaning`, and `telemetry.Kind` as a number.
+    """
+
+    kind: NDArray[np.int8]
+    shape: NDArray[np.int8]
+    offset: NDArray[np.float64]
+    floor: NDArray[np.float64]
+    relative_floor: NDArray[np.float64]
+    inverted: NDArray[np.int8]
+    top: NDArray[np.float64]
+    volume: NDArray[np.int8]
+    load_is_rate: NDArray[np.int8]
     scale: NDArray[np.float64]
     histogram: NDArray[np.float64]
     threshold: NDArray[np.float64]
@@ -44,6 +57,15 @@ class Pools(NamedTuple):
 def allocate_pools(count: int) -> Pools:
     """Return `count` pools that know nothing."""
     return Pools(
+        kind=np.zeros(count, np.int8),
+        shape=np.zeros(count, np.int8),
+        offset=np.zeros(count),
+        floor=np.zeros(count),
+        relative_floor=np.zeros(count),
+        inverted=np.zeros(count, np.int8),
+        top=np.full(count, 100.0),
+        volume=np.zeros(count, np.int8),
+        load_is_rate=np.zeros(count, np.int8),
         scale=np.zeros(count),
         histogram=np.zeros((count, LEVELS)),
         threshold=np.full(count, 1.5),
@@ -53,21 +75,20 @@ def allocate_pools(count: int) -> Pools:
 
 
 class Judged(NamedTuple):
-    """What the bank says of each sample, parallel to its input."""
+    """What the bank says of the samples that speak, in the order of its input; of the others, nothing."""
 
+    place: NDArray[np.int64]
+    """Position of the sample in the input."""
     action: NDArray[np.int8]
-    """`episode.SILENT`, `SPEAK` or `CLOSE`."""
+    """`episode.SPEAK` or `CLOSE`."""
     lasting: NDArray[np.float64]
     """Sustained score."""
-    score: NDArray[np.float64]
-    """Rarity of the sample alone."""
     value: NDArray[np.float64]
     """The judged quantity in the unit of the metric: a rate for counters, smoothed for fine intervals."""
     expected: NDArray[np.float64]
     """Baseline median, as transformed."""
     scale: NDArray[np.float64]
     """As transformed."""
-    z: NDArray[np.float64]
 
 
 def judge(
@@ -82,26 +103,31 @@ def judge(
         is what is not newer than the row's last sample.
     """
     n = len(row)
-    out = Judged(
-        np.zeros(n, np.int8), *(np.zeros(n) for _ in range(2)), *(np.full(n, np.nan) for _ in range(4))
-    )
-    _judge(rows, pools, row, ts_ms, value, out)
-    return out
+    # Never touched where nothing is said: memory that is not written to is not even fetched.
+    floats = [np.empty(n) for _ in range(4)]
+    out = Judged(np.empty(n, np.int64), np.empty(n, np.int8), *floats)
+    spoken = _judge(rows, pools, row, ts_ms, value, out)
+    kept = [column[:spoken].copy() for column in floats]
+    return Judged(out.place[:spoken].copy(), out.action[:spoken].copy(), *kept)
 
 
 @compiled
 def _judge(
     rows: Rows, pools: Pools, number: np.ndarray, ts_ms: np.ndarray, value: np.ndarray, out: Judged
-) -> None:
+) -> int:
+    spoken = 0
     for i in range(len(number)):
         row = rows[number[i]]
         now = ts_ms[i]
         x = value[i]
         if not np.isfinite(x) or now <= row.last_ts:
             continue
+        p = row.pool
         last = row.last_ts
         gap = now - last
-        if row.kind == 1:
+        if gap >= FORGOTTEN_MS:
+            _forget_times(row)
+        if pools.kind[p] == 1:
             before = row.last_raw
             row.last_raw = x
             if before != before or x < before:
@@ -112,49 +138,72 @@ def _judge(
         if last != NEVER:
             _learn_interval(row, gap)
         row.last_ts = now
-        if row.inverted:
-            x = row.top - x
+        if pools.inverted[p]:
+            x = pools.top[p] - x
         row.last_value = x
-        y = shaped(row.shape, row.offset, x)
-        interval = row.interval
-        slot_ms = max(interval, SLOT_MS)
-        fine = 0 < interval < STEP_MS
-        if fine:
+        shape = pools.shape[p]
+        y = shaped(shape, pools.offset[p], x)
+        interval = signed(row.interval)
+        slot_ms = int(max(interval, SLOT_MS))
+        if 0 < interval < STEP_MS:
             y = _smooth(row, y, gap)
-        _advance_slot(row, now, slot_ms, interval)
-        p = row.pool
+        _advance_slot(row, shape, now, slot_ms, interval)
         if row.filled >= MIN_SLOTS and interval > 0:
             requests = np.nan
             q = row.load_row
             if q >= 0 and now - rows[q].last_ts <= MAX_GAP * max(interval, rows[q].interval):
-                requests = rows[q].last_value
-                if rows[q].load_is_rate:
+                requests = float(rows[q].last_value)
+                if pools.load_is_rate[rows[q].pool]:
                     requests *= interval / 1000.0
-            scale = scale_of(row, pools.scale[p], requests)
+            scale = scale_of(
+                row,
+                pools.scale[p],
+                requests,
+                pools.floor[p],
+                pools.relative_floor[p],
+                pools.volume[p],
+                pools.top[p],
+            )
             z = (y - row.median) / scale
             a = abs(z)
             sign = 1 if z >= 0 else -1
             score = rarity(row, a, pools.threshold[p], pools.excess[p], now, slot_ms)
             lasting = sustained(row, score, sign, now, interval)
-            out.action[i] = follow(row, y, score, lasting, sign, scale, now, interval)
-            # While an episode is open the sign that it opened with speaks; a swing back is silence.
-            if row.phase == OPENED and sign != row.sign:
-                lasting = 0.0
-            out.lasting[i] = lasting
-            out.score[i] = score
-            out.value[i] = y
-            out.expected[i] = row.median
-            out.scale[i] = scale
-            out.z[i] = z
-            learn_own(row, a)
+            action = follow(row, y, score, lasting, sign, scale, now, interval)
+            if action != SILENT:
+                # While an episode is open the sign that it opened with speaks; a swing back is silence.
+                if row.phase == OPENED and sign != row.sign:
+                    lasting = 0.0
+                out.place[spoken] = i
+                out.action[spoken] = action
+                out.lasting[spoken] = lasting
+                out.value[spoken] = y
+                out.expected[spoken] = row.median
+                out.scale[spoken] = scale
+                spoken += 1
+            level = level_of(a)
+            learn_own(row, level)
             learn_burst(row, a, now, slot_ms)
-            learn_day(row, a, now)
-            pools.histogram[p, level_of(a)] += 1.0
+            learn_week(row, level, now)
+            pools.histogram[p, level] += 1.0
         _put(row, now, y)
+    return spoken
+
+
+@compiled
+def _forget_times(row: Row) -> None:
+    """Clear what is counted modulo 49 days, before an old time can be taken for a new one."""
+    row.older_ts = row.newer_ts = row.burst_ts = row.hot_ts = 0
+    for k in range(TRAIL):
+        row.trail_ts[k] = 0
 
 
 @compiled
 def _learn_interval(row: Row, gap: int) -> None:
+    if 8 * gap > 7 * row.interval and 8 * gap < 9 * row.interval:
+        # Neighbours are a third apart at least, so that no other is nearer.
+        row.contrary = 0
+        return
     nearest = nearest_interval(gap)
     if row.interval == 0:
         row.interval = INTERVALS_MS[nearest]
@@ -191,15 +240,15 @@ def _smooth(row: Row, y: float, gap: int) -> float:
 
 
 @compiled
-def _advance_slot(row: Row, now: int, slot_ms: int, interval: int) -> None:
+def _advance_slot(row: Row, shape: int, now: int, slot_ms: int, interval: int) -> None:
     """Hand the slot before the previous one to the baseline when a new slot begins."""
     # A sample of a minute or more is a slot of its own: pods drift across the borders of a common grid.
-    index = now if interval >= SLOT_MS else -(-now // slot_ms)
+    index = stamp_of(now if interval >= SLOT_MS else -(-now // slot_ms))
     if index == row.slot:
         return
     if row.slot_count > 0:
         if row.pending == row.pending:
-            remember(row, row.pending)
+            remember(row, shape, float(row.pending))
         row.pending = row.slot_sum / row.slot_count
     row.slot = index
     row.slot_sum = 0.0
@@ -210,12 +259,10 @@ def _advance_slot(row: Row, now: int, slot_ms: int, interval: int) -> None:
 def _put(row: Row, now: int, y: float) -> None:
     row.slot_sum += y
     row.slot_count += 1
-    oldest = 0
-    for k in range(1, TRAIL):
-        if row.trail_ts[k] < row.trail_ts[oldest]:
-            oldest = k
-    row.trail[oldest] = y
-    row.trail_ts[oldest] = now
+    at = signed(row.trail_head)
+    row.trail[at] = y
+    row.trail_ts[at] = stamp_of(now)
+    row.trail_head = at + 1 if at + 1 < TRAIL else 0
 
 
 def refresh(rows: Rows, pools: Pools, used: int, now: int) -> None:

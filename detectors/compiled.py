@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from typing import TypeVar, cast
 
 import numba
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -38,3 +39,9 @@ def compiled(function: F) -> F:
     if index is not None and hasattr(index, "_source_stamp"):
         index._source_stamp = _STAMP
     return cast(F, dispatcher)
+
+
+@compiled
+def signed(x: int) -> int:
+    """Widen a field of a row: numba's `int` of an unsigned one is unsigned, and turns sums into floats."""
+    return int(np.int64(x))

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from detectors.compiled import compiled
 from detectors.grid import COARSE_MS, MAX_GAP, STEP_MS
-from detectors.rows import NEVER, TRAIL, Row
+from detectors.rows import TRAIL, Row
+from detectors.stamps import age_of, stamp_of
 
 OPEN = 1.5
 """Rarity that opens an episode: once in 30 samples, far too often to publish, early enough to date it."""
 CALM = 1.0
 PUBLISH = 1.3
 """Sustained score that is published: two samples at `OPEN` reach 1.9. The correlator counts from 1.7."""
-HOME_MS = 24 * 3_600_000
+HOME_S = 24 * 3600
 """How long the level from before an episode stays known."""
 HOME_WIDTH = 1.5
 """Spreads around that level that count as a return to it."""
@@ -50,29 +51,29 @@ def follow(
     hot = score >= CALM
     if row.phase == OPENED:
         if hot and sign == row.sign:
-            row.hot_ts = now
-        elif now - row.hot_ts >= calm_for(interval_ms):
+            row.hot_ts = stamp_of(now)
+        elif age_of(now, row.hot_ts) >= calm_for(interval_ms):
             return _close(row, hot, now)
         if lasting > row.best and sign == row.sign:
             row.best = lasting
         return SPEAK if row.best >= PUBLISH else SILENT
     if row.phase == SPENT:
         if hot:
-            row.hot_ts = now
-        elif now - row.hot_ts >= calm_for(interval_ms):
+            row.hot_ts = stamp_of(now)
+        elif age_of(now, row.hot_ts) >= calm_for(interval_ms):
             row.phase = ARMED
         return SILENT
     if score <= OPEN:
         return SILENT
-    row.hot_ts = now
-    known = row.home == row.home and now - row.home_ts <= HOME_MS
+    row.hot_ts = stamp_of(now)
+    known = row.home == row.home and now // 1000 - row.home_s <= HOME_S
     if known and abs(y - row.home) <= HOME_WIDTH * max(float(row.home_scale), scale):
-        row.home_ts = NEVER
+        row.home_s = 0
         row.phase = SPENT
         return SILENT
     row.phase = OPENED
     row.sign = sign
-    row.first_ts = now
+    row.first_ts = stamp_of(now)
     row.best = lasting
     row.before = row.median
     row.before_scale = scale
@@ -84,14 +85,14 @@ def follow(
 def _close(row: Row, hot: bool, now: int) -> int:
     said = row.best >= PUBLISH
     moved = abs(row.median - row.before) > row.before_scale
-    if moved and (row.home != row.home or now - row.home_ts > HOME_MS):
+    if moved and (row.home != row.home or now // 1000 - row.home_s > HOME_S):
         row.home = row.before
         row.home_scale = row.before_scale
-        row.home_ts = now
+        row.home_s = now // 1000
     # Swinging to the other side is the recovery's overshoot, not calm.
     row.phase = SPENT if hot else ARMED
     if hot:
-        row.hot_ts = now
+        row.hot_ts = stamp_of(now)
     return CLOSE if said else SILENT
 
 
@@ -104,21 +105,17 @@ def _date_back(row: Row, sign: int, scale: float, now: int, interval_ms: int) ->
     """
     earliest = now
     border = now - interval_ms
-    for _ in range(TRAIL):
-        best = -1
-        for k in range(TRAIL):
-            t = row.trail_ts[k]
-            if t < earliest and (best < 0 or t > row.trail_ts[best]):
-                best = k
-        if best < 0 or row.trail_ts[best] == NEVER:
+    for j in range(1, TRAIL + 1):
+        k = (row.trail_head - j) % TRAIL
+        if row.trail_ts[k] == 0:
             break
-        t = row.trail_ts[best]
+        t = now - age_of(now, row.trail_ts[k])
         border = t
-        if sign * (row.trail[best] - row.median) < BACK_Z * scale:
+        if sign * (row.trail[k] - row.median) < BACK_Z * scale:
             break
         if earliest - t > MAX_GAP * interval_ms:
             break
         earliest = t
     half = max(min(earliest - border, int(MAX_GAP * interval_ms)), 0) // 2
-    row.onset_ts = earliest - half
+    row.onset_ts = stamp_of(earliest - half)
     row.onset_half = half

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from detectors.anomaly import Anomaly
 from detectors.bank import judge
 from detectors.derive import Derived, shares
-from detectors.episode import CLOSE, SILENT
+from detectors.episode import CLOSE
 from detectors.logs import Count
 from detectors.pooling import Pooled, pooled
 from detectors.publish import Publisher
@@ -101,15 +101,15 @@ class Judging:
         order = order[row[order] >= 0]
         row, ts_ms = row[order], ts_ms[order]
         judged = judge(roster.rows, roster.pools, row, ts_ms, value[order])
-        for i in np.flatnonzero(judged.action != SILENT):
+        for k, i in enumerate(judged.place):
             anomaly = self._publisher.speak(
                 int(row[i]),
                 int(ts_ms[i]),
-                float(judged.lasting[i]),
-                float(judged.value[i]),
-                float(judged.expected[i]),
-                float(judged.scale[i]),
-                close=bool(judged.action[i] == CLOSE),
+                float(judged.lasting[k]),
+                float(judged.value[k]),
+                float(judged.expected[k]),
+                float(judged.scale[k]),
+                close=bool(judged.action[k] == CLOSE),
                 exemplar=exemplars.get(int(row[i])) if exemplars else None,
             )
             if anomaly is not None:

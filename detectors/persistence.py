@@ -10,6 +10,7 @@ from __future__ import annotations
 from detectors.compiled import compiled
 from detectors.grid import COARSE_MS, MAX_GAP, STEP_MS
 from detectors.rows import Row
+from detectors.stamps import age_of, stamp_of
 
 LONE = 4.0
 """What a lone sample pays, in powers of ten."""
@@ -26,14 +27,14 @@ def sustained(row: Row, score: float, sign: int, now: int, interval_ms: int) -> 
     if interval_ms >= COARSE_MS:
         return score
     step = max(interval_ms, STEP_MS)
-    fresh = now - row.newer_ts >= STEP_SLACK * step
+    fresh = age_of(now, row.newer_ts) >= STEP_SLACK * step
     if fresh:
         row.older = row.newer
         row.older_ts = row.newer_ts
         row.newer = sign * score
-        row.newer_ts = now
+        row.newer_ts = stamp_of(now)
     previous = sign * float(row.older)
-    if now - row.older_ts > MAX_GAP * step or previous <= 0.0:
+    if age_of(now, row.older_ts) > MAX_GAP * step or previous <= 0.0:
         row.run = 0.0
         return max(score - LONE, 0.0)
     low = min(score, previous)

@@ -8,7 +8,7 @@ from detectors.anomaly import Anomaly, Family, Signal, anomaly_id
 from detectors.episode import PUBLISH
 from detectors.residual import unshaped
 from detectors.roster import Roster
-from detectors.rows import NEVER
+from detectors.stamps import age_of
 from detectors.telemetry import Kind, Series
 
 
@@ -49,9 +49,10 @@ class Publisher:
         known = self.open.get(row)
         if known is None and (close or score < PUBLISH):
             return None
-        first_ms = int(rows["first_ts"][row])
+        first_ms = known.first_ms if known else ts_ms - int(age_of(ts_ms, int(rows["first_ts"][row])))
+        onset_ms = known.onset_ms if known else ts_ms - int(age_of(ts_ms, int(rows["onset_ts"][row])))
         signal = known.signal if known else _signal(series, meaning.family)
-        shape, offset = int(rows["shape"][row]), float(rows["offset"][row])
+        shape, offset, _, _ = self._form(row)
         base = unshaped(shape, offset, expected)
         interval = max(int(rows["interval"][row]), 1)
         anomaly = Anomaly(
@@ -61,7 +62,7 @@ class Publisher:
             signal=signal,
             status="closed" if close else "open",
             first_ms=first_ms,
-            onset_ms=int(rows["onset_ts"][row]),
+            onset_ms=onset_ms,
             onset_uncertainty_ms=int(rows["onset_half"][row]),
             ts_ms=ts_ms,
             interval_ms=interval,
@@ -71,7 +72,7 @@ class Publisher:
             observed=self._raw(row, y),
             expected=self._raw(row, expected),
             scale=_short(abs(unshaped(shape, offset, expected + scale) - base)),
-            sample=self._sample(row),
+            sample=self._sample(row, ts_ms),
             exemplar=exemplar or (known.exemplar if known else None),
         )
         if close:
@@ -95,17 +96,21 @@ class Publisher:
         for row in rows:
             self.open.pop(row, None)
 
-    def _raw(self, row: int, y: float) -> float:
-        rows = self.roster.rows
-        x = unshaped(int(rows["shape"][row]), float(rows["offset"][row]), y)
-        return _short(float(rows["top"][row]) - x if rows["inverted"][row] else x)
+    def _form(self, row: int) -> tuple[int, float, bool, float]:
+        """Return shape, offset, whether inverted, and at what."""
+        pools, p = self.roster.pools, int(self.roster.rows["pool"][row])
+        return int(pools.shape[p]), float(pools.offset[p]), bool(pools.inverted[p]), float(pools.top[p])
 
-    def _sample(self, row: int) -> tuple[tuple[int, float], ...]:
-        times = self.roster.rows["trail_ts"][row]
-        values = self.roster.rows["trail"][row]
-        return tuple(
-            (int(times[k]), self._raw(row, float(values[k]))) for k in times.argsort() if times[k] != NEVER
-        )
+    def _raw(self, row: int, y: float) -> float:
+        shape, offset, inverted, top = self._form(row)
+        x = unshaped(shape, offset, y)
+        return _short(top - x if inverted else x)
+
+    def _sample(self, row: int, ts_ms: int) -> tuple[tuple[int, float], ...]:
+        stamps = self.roster.rows["trail_ts"][row].tolist()
+        values = self.roster.rows["trail"][row].tolist()
+        seen = [(ts_ms - int(age_of(ts_ms, t)), y) for t, y in zip(stamps, values, strict=True) if t]
+        return tuple((t, self._raw(row, y)) for t, y in sorted(seen))
 
 
 def _short(x: float) -> float:
@@ -115,11 +120,7 @@ def _short(x: float) -> float:
 
 def _signal(series: Series, family: Family) -> Signal:
     return Signal(
-        source="log"
-        if family in (Family.LOG, Family.FLOW)
-        else "edge"
-        if series.peer is not None
-        else "metric",
+        source="log" if family is Family.LOG else "edge" if series.peer is not None else "metric",
         metric=series.metric,
         family=family,
         # The rate of a counter is in its unit per second.

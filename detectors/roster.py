@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.anomaly import Family
 from detectors.bank import Pools, allocate_pools, refresh
-from detectors.family import LOG_LINES, Meaning, Shape, Volume, classify, is_log, is_missing, is_template
+from detectors.family import LOG_LINES, Meaning, Shape, Volume, classify, is_log, is_template
 from detectors.rows import NEVER, Rows, allocate, grown, inherit, reset
 from detectors.telemetry import Kind, Series
 
@@ -33,8 +33,6 @@ def group_of(series: Series) -> Series:
     if is_template(series):
         # Many templates of a service are as many chances to be wrong as many instances are.
         return Series(series.service, "log template")
-    if is_missing(series):
-        return Series(series.service, "log missing")
     return series._replace(instance=None, version=None)
 
 
@@ -190,27 +188,17 @@ class Roster:
     def _enter(self, series: Series, row: int) -> None:
         self._members = None
         meaning = classify(series)
-        rows = self.rows
-        rows["shape"][row] = meaning.shape
-        rows["kind"][row] = _KIND[series.kind]
-        rows["inverted"][row] = meaning.inverted
-        rows["volume"][row] = meaning.volume
-        rows["load_is_rate"][row] = meaning.load_is_rate
-        rows["offset"][row] = meaning.offset
-        rows["top"][row] = meaning.top
-        rows["floor"][row] = meaning.floor
-        rows["relative_floor"][row] = meaning.relative_floor
-        rows["pool"][row] = self._pool_of(series)
+        self.rows["pool"][row] = self._pool_of(series, meaning)
         self.series[row] = series
         self.meaning[row] = meaning
         self._row[series] = row
-        if series.instance is not None or is_template(series) or is_missing(series):
+        if series.instance is not None or is_template(series):
             group = group_of(series)
             self._group.setdefault(group, []).append(row)
             number = self._group_number.setdefault(group, len(self.group_series))
             if number == len(self.group_series):
                 self.group_series.append(group)
-                first = UNKNOWN if series.instance is not None else NO_WHOLE
+                first = NO_WHOLE if is_template(series) else UNKNOWN
                 self.whole_of_group = np.append(self.whole_of_group, np.int32(first))
                 self.is_mixed = np.append(self.is_mixed, False)
             self.group_of_row[row] = number
@@ -232,21 +220,30 @@ class Roster:
             self._thirsty.setdefault(place, []).append(row)
             self._dirty.add(place)
 
-    def _pool_of(self, series: Series) -> int:
-        alike = is_template(series) or is_missing(series)
-        metric = group_of(series).metric if alike else series.metric
+    def _pool_of(self, series: Series, meaning: Meaning) -> int:
+        metric = "log template" if is_template(series) else series.metric
+        # All that `classify` looks at is in the key, so that the mathematics belongs to the pool.
         key = (metric, series.unit or "", series.kind, series.labels, str(series.peer is not None))
-        number = self._pool.setdefault(key, len(self._pool))
+        number = self._pool.get(key, -1)
+        if number >= 0:
+            return number
+        number = self._pool[key] = len(self._pool)
         if number >= len(self.pools.scale):
             larger = allocate_pools(2 * number)
-            for old, new in zip(self.pools, larger, strict=True):
-                new[: len(old)] = old
+            for name, old in self.pools._asdict().items():
+                getattr(larger, name)[: len(old)] = old
             self.pools = larger
+        pools = self.pools
+        pools.kind[number] = _KIND[series.kind]
+        pools.shape[number], pools.volume[number] = meaning.shape, meaning.volume
+        pools.offset[number], pools.top[number] = meaning.offset, meaning.top
+        pools.floor[number], pools.relative_floor[number] = meaning.floor, meaning.relative_floor
+        pools.inverted[number], pools.load_is_rate[number] = meaning.inverted, meaning.load_is_rate
         return number
 
     def _elder(self, series: Series, row: int) -> int:
         rows = self.rows
-        kin = () if series.instance is None else self._group.get(group_of(series), ())
+        kin = () if is_template(series) else self._group.get(group_of(series), ())
         siblings = [other for other in kin if other != row and rows["filled"][other]]
         return max(siblings, key=lambda other: (int(rows["last_ts"][other]), -other), default=-1)
 

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 WINDOW = 60
 """Slots a baseline remembers: an hour of minutes. Measured against 30 and 120 slots: neither detects more,
 and 120 adds a false alarm (lessons, ablation W)."""
+ROOM = 64
+"""Places of a baseline, whole vectors of two-byte codes; those that are not used hold `UNUSED`."""
+UNUSED = 32767
 OWN = 240
 """Deviations from which a series' own tail is read: 24 of them lie above the 90 % quantile."""
 PEAKS = 6
 """Remembered episode peaks; the third largest is the record, three more cover those that expire."""
-HALF_HOURS = 48
+WEEK = 168
+"""Hours of a week."""
 TRAIL = 12
 """Newest samples, for dating back and for the sample that travels with an anomaly."""
 NEVER = -(2**62)
@@ -26,26 +30,22 @@ NEVER = -(2**62)
 
 _FIELDS: list[tuple[str, str, int, float]] = [
     # (name, dtype, width, fill)
-    # What the series is; set once.
-    *((name, "i1", 0, 0) for name in ("shape", "kind", "inverted", "volume", "load_is_rate")),
-    ("offset", "f8", 0, 0),
-    ("top", "f8", 0, 100),
-    ("floor", "f8", 0, 0),
-    ("relative_floor", "f8", 0, 0),
+    # What the series is; its mathematics stand in its pool. A floor of its own only for comparisons.
     ("pool", "i4", 0, -1),
     ("load_row", "i4", 0, -1),
+    ("floor", "f4", 0, 0),
     # Grid.
     ("last_ts", "i8", 0, NEVER),
     ("last_raw", "f8", 0, np.nan),
-    ("last_value", "f8", 0, np.nan),
-    ("interval", "i8", 0, 0),
+    ("last_value", "f4", 0, np.nan),
+    ("interval", "i4", 0, 0),
     ("contrary", "i1", 0, 0),
     # Residual.
     ("filled", "u1", 0, 0),
     ("head", "u1", 0, 0),
-    ("slot", "i8", 0, NEVER),
-    ("slot_sum", "f8", 0, 0),
-    ("slot_count", "i4", 0, 0),
+    ("slot", "u4", 0, 0),
+    ("slot_sum", "f4", 0, 0),
+    ("slot_count", "u2", 0, 0),
     ("pending", "f4", 0, np.nan),
     ("smooth", "f4", 0, np.nan),
     ("within", "f4", 0, 0),
@@ -53,38 +53,41 @@ _FIELDS: list[tuple[str, str, int, float]] = [
     ("iqr", "f4", 0, np.nan),
     # Tail.
     *((name, "u1", 0, 0) for name in ("own_count", "own_head", "own_level", "own_above", "own_at")),
-    ("peak", "f4", PEAKS, 0),
-    ("peak_ts", "i8", PEAKS, NEVER),
+    ("peak", "u2", PEAKS, 0),
+    ("peak_s", "u4", PEAKS, 0),
     ("burst", "f4", 0, 0),
-    ("burst_ts", "i8", 0, NEVER),
+    ("burst_ts", "u4", 0, 0),
     # Persistence.
     ("older", "f4", 0, 0),
-    ("older_ts", "i8", 0, NEVER),
+    ("older_ts", "u4", 0, 0),
     ("newer", "f4", 0, 0),
-    ("newer_ts", "i8", 0, NEVER),
+    ("newer_ts", "u4", 0, 0),
     ("run", "f4", 0, 0),
     # Episode.
     ("phase", "i1", 0, 0),
     ("sign", "i1", 0, 0),
-    ("first_ts", "i8", 0, NEVER),
-    ("hot_ts", "i8", 0, NEVER),
-    ("onset_ts", "i8", 0, NEVER),
-    ("onset_half", "i8", 0, 0),
+    ("first_ts", "u4", 0, 0),
+    ("hot_ts", "u4", 0, 0),
+    ("onset_ts", "u4", 0, 0),
+    ("onset_half", "i4", 0, 0),
     ("best", "f4", 0, 0),
     ("before", "f4", 0, 0),
     ("before_scale", "f4", 0, 0),
     ("home", "f4", 0, np.nan),
     ("home_scale", "f4", 0, 0),
-    ("home_ts", "i8", 0, NEVER),
+    ("home_s", "u4", 0, 0),
     ("trail", "f4", TRAIL, np.nan),
-    ("trail_ts", "i8", TRAIL, NEVER),
-    ("ring", "f4", WINDOW, 0),
-    ("order", "u1", WINDOW, 0),
-    ("own", "u1", OWN, 0),
-    # Largest deviation of each half hour: of today, yesterday and the day before.
-    *((name, "u1", HALF_HOURS, 0) for name in ("today", "yesterday", "eve")),
-    ("half_hour", "i8", 0, 0),
+    ("trail_ts", "u4", TRAIL, 0),
+    ("trail_head", "u1", 0, 0),
+    ("ring", "i2", ROOM, UNUSED),
+    ("quartile", "i2", 6, 0),
+    ("own", "u1", OWN * 6 // 8, 0),
+    # Largest deviation of each hour of the week, four bits a week: the newest, and the one before.
+    ("week", "u1", WEEK, 0),
+    ("hour", "u4", 0, 0),
+    ("usual", "u1", 2, 0),
 ]
+"""Times are milliseconds modulo 2³², `_s` seconds; 0 is never. See `detectors.stamps`."""
 
 
 def _layout() -> np.dtype[np.void]:
@@ -123,9 +126,9 @@ def _blank() -> NDArray[np.void]:
 BLANK = _blank()
 
 INHERITED = (
-    *("interval", "ring", "order", "filled", "head", "median", "iqr", "within", "pending"),
-    *("own", "own_count", "own_head", "own_level", "own_above", "own_at", "peak", "peak_ts"),
-    *("today", "yesterday", "eve", "half_hour"),
+    *("interval", "ring", "quartile", "filled", "head", "median", "iqr", "within", "pending"),
+    *("own", "own_count", "own_head", "own_level", "own_above", "own_at", "peak", "peak_s"),
+    *("week", "hour", "usual"),
 )
 """What a new instance takes over from its elder: how the metric behaves, not what happens right now."""
 

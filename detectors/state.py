@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"HWDT"
-VERSION = 1
+VERSION = 2
 _PREFIX = len(MAGIC) + 1 + 4 + 4
 
 

@@ -14,8 +14,10 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled
-from detectors.rows import HALF_HOURS, OWN, PEAKS, Row
+from detectors.codes import code_of, value_of
+from detectors.compiled import compiled, signed
+from detectors.rows import OWN, PEAKS, WEEK, Row
+from detectors.stamps import age_of, stamp_of
 
 CAP = 12.0
 SHAPE = 0.15
@@ -42,9 +44,23 @@ EPISODE_Z = 2.0
 APART_SLOTS = 8
 RECORD_SLOTS = 720
 """Bursts above z = 2, more than 8 slots apart, are remembered for 720 slots (12 h of minutes)."""
-HALF_HOUR_MS = 1_800_000
+HOUR_MS = 3_600_000
 AT_RECORD = 1.7
 """Score at the record itself: where the correlator begins to count evidence."""
+
+
+OWN_BASE = 80
+"""The highest level below `LEAST_U`, code 0 of a series' own deviations: none of those below can matter."""
+OWN_CODES = 64
+"""Codes of six bits reach from 0.5 to 10.5; a series that is so wild one time in ten is not held to more."""
+HABIT_BASE = 110
+HABIT_LEVELS = 6
+"""Half a byte holds a habit: 15 steps of six levels, a third each, from `EPISODE_Z` up."""
+HABITS = 16
+
+_DEVIATIONS = FINEST * RATIO ** (np.arange(LEVELS) - 0.5)
+_OWN_U = np.maximum(_DEVIATIONS[OWN_BASE : OWN_BASE + OWN_CODES], LEAST_U)
+_HABIT_U = np.r_[0.0, _DEVIATIONS[HABIT_BASE + HABIT_LEVELS // 2 :: HABIT_LEVELS][: HABITS - 1]]
 
 
 @compiled
@@ -74,132 +90,166 @@ def own_threshold(row: Row) -> float:
     """Return the 90 % quantile of the series' own deviations, or 0 while it has too few."""
     if row.own_count < OWN_AFTER:
         return 0.0
-    return max(deviation_at(float(row.own_level)), LEAST_U)
+    return float(_OWN_U[row.own_level])
 
 
 @compiled
-def learn_own(row: Row, a: float) -> None:
-    """Add a deviation to the series' own tail; the quantile moves by whole levels. Amortised O(1)."""
+def _code_at(own: np.ndarray, k: int) -> int:
+    """Read the k-th of the codes of six bits; four stand in three bytes."""
+    byte = 6 * k >> 3
+    shift = 6 * k & 7
+    word = signed(own[byte])
+    if shift > 2:
+        word |= signed(own[byte + 1]) << 8
+    return (word >> shift) & 63
+
+
+@compiled
+def _put_code(own: np.ndarray, k: int, code: int) -> None:
+    byte = 6 * k >> 3
+    shift = 6 * k & 7
+    word = signed(own[byte])
+    if shift > 2:
+        word |= signed(own[byte + 1]) << 8
+    word = (word & ~(63 << shift)) | (code << shift)
+    own[byte] = word & 255
+    if shift > 2:
+        own[byte + 1] = word >> 8
+
+
+@compiled
+def learn_own(row: Row, level: int) -> None:
+    """Add a deviation's level to the series' own tail; the quantile moves by whole codes. Amortised O(1)."""
     own = row.own
-    n = int(row.own_count)
-    at = int(row.own_head)
-    level = int(row.own_level)
-    above = int(row.own_above)
-    here = int(row.own_at)
+    n = signed(row.own_count)
+    at = signed(row.own_head)
+    quantile = signed(row.own_level)
+    above = signed(row.own_above)
+    here = signed(row.own_at)
     if n == OWN:
-        gone = int(own[at])
-        above -= gone > level
-        here -= gone == level
+        gone = _code_at(own, at)
+        above -= gone > quantile
+        here -= gone == quantile
     else:
         n += 1
-    fresh = level_of(a)
-    own[at] = fresh
-    above += fresh > level
-    here += fresh == level
+    fresh = min(max(level - OWN_BASE, 0), OWN_CODES - 1)
+    _put_code(own, at, fresh)
+    above += fresh > quantile
+    here += fresh == quantile
     room = int((1.0 - QUANTILE) * n)
     while above > room:
-        level += 1
-        above, here = _count(own, n, level)
-    while level > 0 and above + here <= room:
-        level -= 1
-        above, here = _count(own, n, level)
+        quantile += 1
+        above, here = _count(own, n, quantile)
+    while quantile > 0 and above + here <= room:
+        quantile -= 1
+        above, here = _count(own, n, quantile)
     row.own_count = n
-    row.own_head = (at + 1) % OWN
-    row.own_level = level
+    row.own_head = at + 1 if at + 1 < OWN else 0
+    row.own_level = quantile
     row.own_above = above
     row.own_at = here
 
 
 @compiled
-def _count(own: np.ndarray, n: int, level: int) -> tuple[int, int]:
+def _count(own: np.ndarray, n: int, quantile: int) -> tuple[int, int]:
     above = 0
     here = 0
     for k in range(n):
-        above += own[k] > level
-        here += own[k] == level
+        code = _code_at(own, k)
+        above += code > quantile
+        here += code == quantile
     return above, here
 
 
 @compiled
 def record_of(row: Row, now: int, slot_ms: int) -> float:
     """Return the third largest finished burst of the last 720 slots, or 0 when there were fewer."""
-    first = 0.0
-    second = 0.0
-    third = 0.0
+    first = 0
+    second = 0
+    third = 0
+    since = now // 1000 - RECORD_SLOTS * slot_ms // 1000
     for k in range(PEAKS):
-        if now - row.peak_ts[k] > RECORD_SLOTS * slot_ms:
+        if row.peak_s[k] < since:
             continue
-        a = float(row.peak[k])
-        if a > first:
-            first, second, third = a, first, second
-        elif a > second:
-            second, third = a, second
-        elif a > third:
-            third = a
-    return third
+        code = signed(row.peak[k])
+        if code > first:
+            first, second, third = code, first, second
+        elif code > second:
+            second, third = code, second
+        elif code > third:
+            third = code
+    return value_of(0, third)
 
 
 @compiled
 def learn_burst(row: Row, a: float, now: int, slot_ms: int) -> None:
     """Follow bursts above z = 2; one that has been over for 8 slots enters the record."""
-    if row.burst > 0.0 and now - row.burst_ts > APART_SLOTS * slot_ms:
+    if row.burst > 0.0 and age_of(now, row.burst_ts) > APART_SLOTS * slot_ms:
+        since = now // 1000 - RECORD_SLOTS * slot_ms // 1000
         worst = 0
         for k in range(PEAKS):
-            if now - row.peak_ts[k] > RECORD_SLOTS * slot_ms:
+            if row.peak_s[k] < since:
                 worst = k
                 break
             if row.peak[k] < row.peak[worst]:
                 worst = k
-        expired = now - row.peak_ts[worst] > RECORD_SLOTS * slot_ms
-        if expired or row.burst > row.peak[worst]:
-            row.peak[worst] = row.burst
-            row.peak_ts[worst] = row.burst_ts
+        code = code_of(0, float(row.burst))
+        if row.peak_s[worst] < since or code > row.peak[worst]:
+            row.peak[worst] = code
+            row.peak_s[worst] = (now - age_of(now, row.burst_ts)) // 1000
         row.burst = 0.0
     if a > EPISODE_Z:
         row.burst = max(row.burst, np.float32(a))
-        row.burst_ts = now
+        row.burst_ts = stamp_of(now)
 
 
 @compiled
-def learn_day(row: Row, a: float, now: int) -> None:
-    """Keep the largest deviation of each half hour of the last three days."""
-    half_hour = now // HALF_HOUR_MS
-    gone = half_hour - row.half_hour
-    if gone > HALF_HOURS or gone < 0:
-        # Longer away than a day: what is remembered is of another time.
-        for k in range(HALF_HOURS):
-            row.today[k] = row.yesterday[k] = row.eve[k] = 0
-        gone = 1
-    for k in range(gone):
-        at = (half_hour - k) % HALF_HOURS
-        row.eve[at] = row.yesterday[at]
-        row.yesterday[at] = row.today[at]
-        row.today[at] = 0
-    row.half_hour = half_hour
-    at = half_hour % HALF_HOURS
-    row.today[at] = max(row.today[at], level_of(a))
+def learn_week(row: Row, level: int, now: int) -> None:
+    """Keep the largest deviation of each hour, of the last seven days and of the seven before."""
+    hour = now // HOUR_MS
+    gone = hour - signed(row.hour)
+    if gone != 0:
+        if gone > WEEK or gone < 0:
+            # Longer away than a week: what is remembered is of another time.
+            for k in range(WEEK):
+                row.week[k] = 0
+            row.usual[0] = row.usual[1] = 0
+            gone = 1
+        for k in range(gone - 1, -1, -1):
+            at = (hour - k) % WEEK
+            newest = signed(row.week[at]) & 15
+            row.usual[(hour - k) & 1] = min(newest, signed(row.week[at]) >> 4)
+            row.week[at] = newest << 4
+        row.hour = hour
+    habit = min(max((level - HABIT_BASE) // HABIT_LEVELS + 1, 0), HABITS - 1)
+    at = hour % WEEK
+    if habit > row.week[at] & 15:
+        row.week[at] = (row.week[at] & 240) | habit
 
 
 @compiled
 def habit_of(row: Row, now: int) -> float:
-    """Return what this time of day brought on both of the last two days, half an hour early or late; or 0."""
-    half_hour = now // HALF_HOUR_MS
-    if half_hour - row.half_hour > 1:
+    """Return what this time brought on both of the last two days, or in both of the last two weeks; or 0.
+
+    Days allow for half an hour, weeks for a whole one: twice a year clocks are put forward or back.
+    """
+    hour = now // HOUR_MS
+    if row.hour == 0 or hour - signed(row.hour) > 1:
         return 0.0
-    entered = 1 if half_hour > row.half_hour else 0
-    one = 0
-    two = 0
-    for k in range(-1, 2):
-        at = (half_hour + k) % HALF_HOURS
-        # Half hours that this day has not reached yet are a day younger.
-        if k >= 1 - entered:
-            one = max(one, row.today[at])
-            two = max(two, row.yesterday[at])
+    nearest = hour - 1 if now % HOUR_MS < HOUR_MS // 2 else hour + 1
+    most = max(_daily(row, hour), _daily(row, nearest))
+    for k in range(hour - 1, hour + 2):
+        if k <= row.hour:
+            # Entered already: what it brought in both weeks was noted then.
+            most = max(most, signed(row.usual[k & 1]))
         else:
-            one = max(one, row.yesterday[at])
-            two = max(two, row.eve[at])
-    a = deviation_at(float(min(one, two)))
-    return a if a > EPISODE_Z else 0.0
+            most = max(most, min(signed(row.week[k % WEEK]) & 15, signed(row.week[k % WEEK]) >> 4))
+    return float(_HABIT_U[most])
+
+
+@compiled
+def _daily(row: Row, hour: int) -> int:
+    return min(signed(row.week[(hour - 24) % WEEK]) & 15, signed(row.week[(hour - 48) % WEEK]) & 15)
 
 
 @compiled

@@ -62,9 +62,10 @@ def contrast(roster: Roster, row: int, living: list[int], now: int) -> Contrast 
     mine, its = _level(roster, by_version[new]), _level(roster, old)
     if mine is None or its is None:
         return None
-    usual = np.maximum(rows["iqr"][old], rows["floor"][old])
-    usual = np.maximum(usual, rows["relative_floor"][old] * np.abs(rows["median"][old]))
-    pooled = float(roster.pools.scale[rows["pool"][row]])
+    pools, p = roster.pools, int(rows["pool"][row])
+    usual = np.maximum(rows["iqr"][old], pools.floor[p])
+    usual = np.maximum(usual, pools.relative_floor[p] * np.abs(rows["median"][old]))
+    pooled = float(pools.scale[p])
     is_ratio = meaning.shape is Shape.LOG
     others = "+".join(sorted(set(by_version) - {new}))
     identity = group_of(series)._replace(
@@ -87,21 +88,25 @@ def prepare(roster: Roster, found: Contrast) -> None:
     """Give a new comparison its baseline: no difference."""
     rows = roster.rows
     row = roster.row(found.series)
-    rows["shape"][row] = Shape.LOG if found.is_ratio else Shape.LINEAR
-    for name in ("offset", "relative_floor", "inverted", "volume", "median", "iqr"):
+    pools, p = roster.pools, int(rows["pool"][row])
+    pools.shape[p] = Shape.LOG if found.is_ratio else Shape.LINEAR
+    for column in (pools.offset, pools.floor, pools.relative_floor, pools.inverted, pools.volume):
+        column[p] = 0
+    for name in ("median", "iqr"):
         rows[name][row] = 0
     rows["load_row"][row] = -1
     rows["floor"][row] = found.scale
     rows["interval"][row] = found.interval_ms
-    rows["ring"][row] = 0
-    rows["order"][row] = np.arange(WINDOW)
+    rows["ring"][row, :WINDOW] = 0
+    rows["quartile"][row] = 0
     rows["filled"][row] = WINDOW
 
 
 def _level(roster: Roster, members: list[int]) -> float | None:
-    rows = roster.rows
+    rows, pools = roster.rows, roster.pools
+    p = int(rows["pool"][members[0]])
     values = [
-        shaped(int(rows["shape"][each]), float(rows["offset"][each]), float(rows["last_value"][each]))
+        shaped(int(pools.shape[p]), float(pools.offset[p]), float(rows["last_value"][each]))
         for each in members
         if math.isfinite(rows["last_value"][each])
     ]

@@ -1,0 +1,132 @@
+"""What a row keeps of a series: in how few bytes, and that nothing that matters is lost in them."""
+
+import numpy as np
+import pytest
+
+from detectors.bank import allocate_pools, judge
+from detectors.codes import code_of, value_of
+from detectors.residual import remember
+from detectors.rows import BYTES_PER_SERIES, UNUSED, WINDOW, allocate
+from detectors.stamps import FOREVER, age_of, stamp_of
+from detectors.tail import habit_of, learn_own, learn_week, level_of, own_threshold
+
+MINUTE = 60_000
+HOUR = 3_600_000
+WEEK = 168 * HOUR
+LINEAR, LOG, COUNT, ASINH = range(4)
+
+
+def test_a_series_costs_at_most_eight_hundred_bytes():
+    assert BYTES_PER_SERIES <= 800
+
+
+@pytest.mark.parametrize("shape", [LINEAR, COUNT])
+@pytest.mark.parametrize("y", [0.0, 1e-6, 3.7e-4, 0.5, 1.0, 99.99, 65_536.0, 3.2e9, 1.9e12])
+def test_a_code_is_off_by_a_thousandth_at_most(shape, y):
+    assert value_of(shape, code_of(shape, y)) == pytest.approx(y, rel=1e-3)
+    assert value_of(shape, code_of(shape, -y)) == pytest.approx(-y, rel=1e-3)
+
+
+@pytest.mark.parametrize("shape", [LOG, ASINH])
+@pytest.mark.parametrize("y", [-69.0, -6.2, 0.0, 0.004, 2.3, 20.7, 69.8])
+def test_the_code_of_a_logarithm_is_off_by_a_tenth_of_a_percent_of_the_quantity(shape, y):
+    assert abs(value_of(shape, code_of(shape, y)) - y) <= 0.00126
+
+
+@pytest.mark.parametrize("shape", [LINEAR, LOG])
+def test_codes_order_like_values_and_stay_clear_of_the_unused_place(shape):
+    values = np.sort(np.r_[-(10.0 ** np.arange(-9, 30)), 0.0, 10.0 ** np.arange(-9, 30)])
+    codes = [code_of(shape, y) for y in values]
+    assert codes == sorted(codes)
+    assert max(codes) < UNUSED
+
+
+@pytest.mark.parametrize("shape", [LINEAR, LOG])
+@pytest.mark.parametrize("kind", ["noise", "ties", "constant", "steps", "ramp"])
+def test_median_and_spread_are_those_of_the_newest_sixty(shape, kind):
+    rng = np.random.default_rng(3)
+    n = 300
+    values = {
+        "noise": rng.standard_normal(n),
+        "ties": rng.integers(0, 3, n).astype(float),
+        "constant": np.full(n, 4.2),
+        "steps": np.where(np.arange(n) // 50 % 2, 60.0, -3.0),
+        "ramp": 0.2 * np.arange(n),
+    }[kind]
+    row = allocate(1)[0]
+    kept = []
+    for y in values:
+        remember(row, shape, float(y))
+        kept.append(value_of(shape, code_of(shape, float(y))))
+        newest = kept[-WINDOW:]
+        low, middle, high = np.quantile(newest, [0.25, 0.5, 0.75])
+        assert row["median"] == pytest.approx(middle, rel=1e-5, abs=1e-6)
+        assert row["iqr"] == pytest.approx(high - low, rel=1e-5, abs=1e-5)
+
+
+def test_the_own_tail_is_the_upper_tenth_of_the_newest_deviations():
+    rng = np.random.default_rng(4)
+    row = allocate(1)[0]
+    deviations = np.abs(rng.standard_normal(900)) * np.where(np.arange(900) > 500, 5.0, 1.0)
+    for k, a in enumerate(deviations):
+        learn_own(row, level_of(a))
+        if k > 60:
+            expected = np.sort(deviations[max(0, k - 239) : k + 1])
+            at = len(expected) - 1 - int((1.0 - 0.9) * len(expected))
+            assert own_threshold(row) == pytest.approx(max(expected[at], 0.5), rel=0.06)
+
+
+def test_a_stamp_tells_ages_below_49_days_and_never():
+    now = 1_763_800_000_123
+    assert age_of(now, stamp_of(now - 5)) == 5
+    assert age_of(now, stamp_of(now - 48 * 86_400_000)) == 48 * 86_400_000
+    assert age_of(now, 0) == FOREVER
+    assert stamp_of(2**32 * 400) != 0
+
+
+@pytest.mark.parametrize("away_ms", [2**31 - MINUTE, 2**32, 2**32 + 2 * MINUTE, 3 * 2**32])
+def test_a_series_that_was_away_for_weeks_does_not_take_an_old_time_for_a_new_one(away_ms):
+    rows, pools = allocate(1), allocate_pools(1)
+    rows["pool"] = 0
+    pools.relative_floor[:] = 0.05
+    rng = np.random.default_rng(5)
+    start = 1_763_800_000_000
+    ts = start + MINUTE * np.arange(1, 101)
+    value = 20 + rng.standard_normal(100)
+    value[-1] = 90.0
+    judge(rows, pools, np.zeros(100, np.int32), ts, value)
+    # One high sample before, one after: they are no pair, however the clock of four bytes stands.
+    said = judge(rows, pools, np.zeros(1, np.int32), ts[-1:] + away_ms, np.array([90.0]))
+    assert said.lasting.max(initial=0.0) < 9.0
+
+
+def habits(visits):
+    """A row that saw a deviation of 20 at the given times and was calm in all other hours."""
+    row = allocate(1)[0]
+    for ts in range(HOUR // 2, max(visits) + 1, HOUR):
+        hot = any(ts - HOUR // 2 <= visit < ts + HOUR // 2 for visit in visits)
+        learn_week(row, level_of(20.0 if hot else 0.3), ts)
+    return row
+
+
+def test_what_an_hour_of_the_week_brought_twice_is_known_the_third_time_only():
+    at = 50 * HOUR + HOUR // 2
+    twice = habits([at, at + WEEK])
+    once = habits([at + WEEK])
+    calm = [hour * HOUR + HOUR // 2 for hour in range((at + WEEK) // HOUR + 1, (at + 2 * WEEK) // HOUR)]
+    for row in (twice, once):
+        for ts in calm:
+            learn_week(row, level_of(0.3), ts)
+    assert habit_of(twice, at + 2 * WEEK) == pytest.approx(20, rel=0.2)
+    assert habit_of(once, at + 2 * WEEK) == 0
+    assert habit_of(twice, at + 2 * WEEK + 12 * HOUR) == 0
+
+
+@pytest.mark.parametrize("shift", [-HOUR, HOUR])
+def test_a_weekly_habit_survives_the_change_of_clocks(shift):
+    at = 50 * HOUR + HOUR // 2
+    row = habits([at, at + WEEK])
+    when = at + 2 * WEEK + shift
+    for hour in range((at + WEEK) // HOUR + 1, when // HOUR):
+        learn_week(row, level_of(0.3), hour * HOUR + HOUR // 2)
+    assert habit_of(row, when) == pytest.approx(20, rel=0.2)
