@@ -52,6 +52,8 @@ SIGNS: dict[str, tuple[float, float]] = {
 }
 SYMPTOMS = ("p95_s", "error_rate", "pending", "used", "rate", "depth")
 """Signs that a mere sufferer shows too."""
+OF_LOAD = ("cpu", "memory", "io_util")
+"""Signs that mere demand leaves wherever it comes along."""
 PERSISTENT = 2
 HARM = 0.1
 
@@ -157,7 +159,9 @@ class Shadow:
         root = self.system.service(self.fault.root_service)
         if not own or not (root.monitored or self._watched_from_outside(root.name)):
             return False
-        if root.monitored and any(sign not in SYMPTOMS for sign in own):
+        # What more requests bring about, they bring about everywhere.
+        shared = SYMPTOMS + (OF_LOAD if any(p.where == "load" for p in self.fault.presses) else ())
+        if root.monitored and any(sign not in shared for sign in own):
             return True
         callees = {e.callee for e in self.system.edges if e.caller == root.name and e.observed}
         return not any(sign in ("p95_s", "error_rate") for c in callees for sign in self.seen.get(c, {}))
