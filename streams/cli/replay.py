@@ -39,6 +39,8 @@ def replay(
 
     Metrics and service graph as OTLP protobuf on otlp_metrics, log lines on otlp_logs, deploys as CDEvents on
     cdevents, other changes, alerts and declared edges on headwater.*; keyed by service.
+
+    Samples that came late (arrivals.parquet of a simulated recording) are sent when they came.
     """
     import sys
     import time

@@ -17,6 +17,8 @@ from streams.recording.documents import read_lines, read_object, validated
 from streams.recording.truth import Ignored, Label, Propagation
 
 MANIFEST = "recording.json"
+ARRIVALS = "arrivals.parquet"
+"""No signal of its own: it tells of the samples in `metrics.parquet`."""
 FILES = {
     "metrics": "metrics.parquet",
     "edges": "edges.parquet",
@@ -137,6 +139,11 @@ class Recording:
     def logs(self) -> pa.Table | None:
         """Log lines; columns of `tables.LOGS`."""
         return self._table("logs", tables.LOGS)
+
+    def arrivals(self) -> pa.Table | None:
+        """Which samples came late, and when; columns of `tables.ARRIVALS`. None if all came at once."""
+        file = self.path / ARRIVALS
+        return tables.read_table(file, tables.ARRIVALS) if file.is_file() else None
 
     def changes(self) -> tuple[Change, ...]:
         """Changes in file order; none if there is no such file."""

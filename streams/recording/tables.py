@@ -54,6 +54,14 @@ LOGS = (
     Column("body", pa.string()),
 )
 
+ARRIVALS = (
+    Column("ts_ms", pa.int64()),
+    Column("service", pa.string()),
+    Column("instance", pa.string(), nullable=True),
+    Column("metric", pa.string()),
+    Column("arrived_ms", pa.int64()),
+)
+
 
 def read_table(path: Path, columns: tuple[Column, ...]) -> pa.Table:
     """Read one file with exactly these columns, in this order and of these types.

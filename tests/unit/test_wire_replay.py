@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from streams import replay as replaying
 from streams.recording import Recording, write_recording
-from streams.recording.tables import METRICS, schema_of
+from streams.recording.tables import ARRIVALS, METRICS, schema_of
 from streams.wire.encoders import OutgoingRecord
 
 T0 = 1_790_000_010_000  # a tick's end
@@ -87,6 +88,32 @@ def test_a_tick_is_written_before_the_next_is_sent(tmp_path):
     recorder = Recorder()
     replaying.replay(a_recording(tmp_path, "r", T0, 4), recorder, speed=1.0, clock=recorder.clock)
     assert recorder.flushes == [2, 4, 6, 8, 8]
+
+
+def test_a_late_sample_is_sent_when_it_came_and_no_later_than_the_last(tmp_path):
+    recording = a_recording(tmp_path, "r", T0, 5)
+    late = [[T0, T0 + TICK_MS], ["a", "b"], [None, None], ["cpu", "cpu"]]
+    came_ms = [T0 + 2 * TICK_MS - 1, T0 + 99 * TICK_MS]
+    table = pa.table([*late, came_ms], schema=schema_of(ARRIVALS))
+    pq.write_table(table, recording.path / "arrivals.parquet")
+    recorder = Recorder()
+    replaying.replay(recording, recorder, speed=1.0, clock=recorder.clock)
+    short = min(len(record.value) for record in recorder.sent)
+    sent = [
+        (round(at_s / 15), record.key.decode(), len(record.value) > short)
+        for record, at_s in zip(recorder.sent, recorder.at_s, strict=True)
+    ]
+    # A record with two points is longer: a's first comes two ticks late, b's second with the very last.
+    assert sent == [
+        (0, "b", False),
+        (1, "a", False),
+        (2, "a", True),
+        (2, "b", False),
+        (3, "a", False),
+        (3, "b", False),
+        (4, "a", False),
+        (4, "b", True),
+    ]
 
 
 def test_history_comes_first_and_at_once(tmp_path):

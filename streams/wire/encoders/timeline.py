@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TypeVar
@@ -54,7 +54,10 @@ class Timeline:
         self._changes = sorted(recording.changes(), key=by_time)
         self._alerts = sorted(recording.alerts(), key=by_time)
         metrics, edges = recording.metrics(), recording.edges()
-        self._metrics = _Column(metric_samples(metrics, recording.path)) if metrics is not None else None
+        late = _lateness(recording.arrivals())
+        self._metrics = (
+            _Column(metric_samples(metrics, recording.path), late) if metrics is not None else None
+        )
         self._edges = _Column(edge_samples(edges)) if edges is not None else None
         logs = recording.logs()
         self._logs = _Lines(logs.sort_by("ts_ms")) if logs is not None else None
@@ -109,12 +112,12 @@ class Timeline:
 
 
 class _Column:
-    """Samples in the order of their records: tick, service, series, time."""
+    """Samples in the order of their records: tick of arrival, service, series, time."""
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, late: Mapping[_Sample, int] | None = None) -> None:
         names = {name: code for code, name in enumerate(sorted({each.service for each in samples.series}))}
         service = np.array([names[each.service] for each in samples.series], dtype=np.int64)[samples.index]
-        end_ms = _ends_of(samples.ts_ms)
+        end_ms = _ends_of(_arrived_ms(samples, late or {}))
         # Samples are in time already, and a stable sort keeps them so within a series.
         order = np.lexsort((samples.index, service, end_ms))
         self._series = samples.series
@@ -174,6 +177,32 @@ class _Lines:
                 yield line.service, by_service.pop(line.service)
                 del sizes[line.service]
         yield from sorted(by_service.items())
+
+
+_Sample = tuple[int, str, str | None, str]
+"""Time, service, instance and metric."""
+
+
+def _lateness(table: pa.Table | None) -> dict[_Sample, int]:
+    """When each late sample arrived."""
+    if table is None:
+        return {}
+    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    return {(ts_ms, service, instance, metric): at_ms for ts_ms, service, instance, metric, at_ms in rows}
+
+
+def _arrived_ms(samples: Samples, late: Mapping[_Sample, int]) -> NDArray[np.int64]:
+    """When each sample is sent: at once, or when it arrived, but no later than the last of all."""
+    if not late or not len(samples):
+        return samples.ts_ms
+    arrived_ms: NDArray[np.int64] = samples.ts_ms.copy()
+    moments = np.array(sorted({sample[0] for sample in late}), np.int64)
+    for row in np.flatnonzero(np.isin(samples.ts_ms, moments)):
+        series = samples.series[samples.index[row]]
+        sample = (int(samples.ts_ms[row]), series.service, series.instance, series.metric)
+        arrived_ms[row] = late.get(sample, arrived_ms[row])
+    np.minimum(arrived_ms, samples.ts_ms[-1], out=arrived_ms)
+    return arrived_ms
 
 
 def _parts(runs: list[otlp.Run]) -> Iterator[list[otlp.Run]]:
