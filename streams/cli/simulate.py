@@ -11,6 +11,9 @@ import typer
 
 from streams.errors import UserError
 
+MOST_HOURS = 8 * 7 * 24
+"""Eight weeks: what a disk can hold and somebody will wait for."""
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
@@ -20,21 +23,23 @@ def simulate(
     out: Annotated[
         Path, typer.Option(help="Folder to write below; each recording is a folder in it.")
     ] = Path("recordings"),
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 1,
     hours: Annotated[
         float | None,
         typer.Option(
-            min=0.1, help="Healthy hours before the first fault; 2 in a scenario, 3 in a random world."
+            min=0.1,
+            max=MOST_HOURS,
+            help="Healthy hours before the first fault; 2 in a scenario, 3 in a random world.",
         ),
     ] = None,
     worlds: Annotated[int, typer.Option(min=0, help="Write so many random recordings instead.")] = 0,
     faults: Annotated[
-        int, typer.Option(min=0, help="Faults in each random recording; every sixth has none.")
+        int, typer.Option(min=0, max=200, help="Faults in each random recording; every sixth has none.")
     ] = 4,
     services: Annotated[
         int | None, typer.Option(min=8, max=200, help="Services of each random world; drawn if absent.")
     ] = None,
-    interval_s: Annotated[float, typer.Option(min=1.0, help="Seconds between samples.")] = 15.0,
+    interval_s: Annotated[float, typer.Option(min=1.0, max=600.0, help="Seconds between samples.")] = 15.0,
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:

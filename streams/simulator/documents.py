@@ -11,6 +11,7 @@ from streams.simulator.truth import Shadow
 from streams.simulator.writer import write_lines, write_object
 
 SIGNALS = ("metrics", "edges", "logs", "changes", "alerts", "topology")
+SOURCE = "headwater simulate"
 NOTES = (
     "Simulated: a queueing network, not a measurement.",
     "arrivals.parquet says which samples arrived late, and when; the others came at once.",
@@ -45,7 +46,7 @@ def write_documents(
             "end_ms": end_ms,
             "interval_s": plan.interval_s,
             "signals": list(SIGNALS),
-            "source": "headwater simulate",
+            "source": SOURCE,
             "licence": "Apache-2.0",
             "notes": [*NOTES, *plan.notes],
             **plan.extra,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.errors import UserError
 from streams.simulator.alerts import AlertRules
 from streams.simulator.chunk import Chunk, snapshot_buffers
-from streams.simulator.documents import write_documents
+from streams.simulator.documents import SOURCE, write_documents
 from streams.simulator.instances import Roster
 from streams.simulator.instruments import Instruments
 from streams.simulator.load import Load
@@ -43,15 +45,36 @@ WARM_UP_S = 1800.0
 def simulate(plan: Plan, out: Path, seed: int, progress: Callable[[float], None] | None = None) -> Path:
     """Write the recording of `plan` into `out` and return it; the same plan and seed give the same bytes.
 
-    A folder that is there already is replaced. Memory does not grow with the length of the recording.
+    A simulated recording that is there already is replaced, and only such a one. Memory does not grow with
+    the length of the recording.
+
+    Raises
+    ------
+    UserError
+        Something else is there, or the folder cannot be written.
     """
+    if out.exists() and not _is_simulated(out):
+        raise UserError(f"{out} exists and is no simulated recording: it is not overwritten")
     part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    Run(plan, seed).write(part, progress)
-    shutil.rmtree(out, ignore_errors=True)
-    part.rename(out)
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        Run(plan, seed).write(part, progress)
+        shutil.rmtree(out, ignore_errors=True)
+        part.rename(out)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return out
+
+
+def _is_simulated(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / "recording.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("source") == SOURCE
 
 
 class Run:

@@ -59,3 +59,46 @@ def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, says):
 
 def test_the_command_is_in_the_table():
     assert COMMANDS["simulate"][0] == "streams.cli.simulate"
+
+
+def test_a_folder_that_is_no_recording_is_left_alone(capsys, tmp_path):
+    (tmp_path / "healthy").mkdir()
+    (tmp_path / "healthy" / "thesis.txt").write_text("years of work")
+    code, _, err = run(capsys, "--scenario", "healthy", "--hours", "0.1", "--out", str(tmp_path))
+    assert code == 2
+    assert "not overwritten" in err
+    assert (tmp_path / "healthy" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_recording_that_is_there_already_is_replaced(capsys, tmp_path):
+    options = ("--scenario", "healthy", "--hours", "0.1", "--out", str(tmp_path))
+    run(capsys, *options)
+    first = (tmp_path / "healthy" / "metrics.parquet").read_bytes()
+    code, _, _ = run(capsys, *options, "--seed", "2")
+    assert code == 0
+    assert (tmp_path / "healthy" / "metrics.parquet").read_bytes() != first
+
+
+def test_a_path_that_cannot_be_written_is_one_line(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run(capsys, "--scenario", "healthy", "--hours", "0.1", "--out", str(tmp_path / "file"))
+    assert code == 2
+    assert "cannot be written" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        ("--hours", "inf"),
+        ("--hours", "nan"),
+        ("--seed", "-1"),
+        ("--interval-s", "0"),
+        ("--interval-s", "1e9"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_before_anything_is_written(capsys, tmp_path, nonsense):
+    code, _, err = run(capsys, "--scenario", "healthy", "--out", str(tmp_path), *nonsense)
+    assert code == 2
+    assert nonsense[0] in err
+    assert list(tmp_path.iterdir()) == []
