@@ -25,13 +25,6 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Demos look whether one has left topics behind: in a parallel run they must not see each other's.
-    for item in items:
-        if item.path.name == "test_demo.py":
-            item.add_marker(pytest.mark.xdist_group("demo"))
-
-
 # The same examples on every run: a change is judged by what it changes. Fuzzing at random is `make long`.
 hypothesis_settings.register_profile("same", derandomize=True, database=None)
 hypothesis_settings.load_profile("same")
@@ -47,10 +40,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+def configured() -> KafkaSettings:
+    """What the environment says of the broker of the tests."""
+    return settings_module.load().kafka
+
+
+@pytest.fixture(autouse=True)
+def _a_test_says_its_own_settings(configured: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What names the broker of the tests must not get before the files that a test writes."""
+    for field in configured.model_fields_set:
+        monkeypatch.delenv(f"HEADWATER_KAFKA__{field.upper()}", raising=False)
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest, configured: KafkaSettings) -> Iterator[Broker]:
     """The session's broker. `HEADWATER_KAFKA__BOOTSTRAP_SERVERS` names one of yours."""
     choice = request.config.getoption("--kafka")
-    configured = settings_module.load().kafka
     default = KafkaSettings.model_fields["bootstrap_servers"].default
     chosen: Broker
     if choice in ("apache1", "apache3"):
@@ -66,19 +71,18 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def is_apache(request: pytest.FixtureRequest) -> bool:
+def is_apache(request: pytest.FixtureRequest, configured: KafkaSettings) -> bool:
     """Whether this run is about Apache Kafka rather than about the embedded broker."""
     choice = request.config.getoption("--kafka")
-    configured = settings_module.load().kafka.bootstrap_servers
     default = KafkaSettings.model_fields["bootstrap_servers"].default
-    return choice in ("apache1", "apache3") or (choice is None and configured != default)
+    return choice in ("apache1", "apache3") or (choice is None and configured.bootstrap_servers != default)
 
 
 _run_numbers = itertools.count(1)
 
 
 @pytest.fixture
-def fresh_settings(broker: Broker, tmp_path: Path) -> Callable[[], Settings]:
+def fresh_settings(broker: Broker, configured: KafkaSettings, tmp_path: Path) -> Callable[[], Settings]:
     """Makes settings with topics, groups and state of their own, and waits short enough for a test."""
 
     def make() -> Settings:
@@ -90,9 +94,7 @@ def fresh_settings(broker: Broker, tmp_path: Path) -> Callable[[], Settings]:
                     "topic_prefix": own + ".",
                     "group_prefix": own,
                     "session_timeout_s": 2.0,
-                    "replication_factor": getattr(
-                        broker, "nodes", settings_module.load().kafka.replication_factor
-                    ),
+                    "replication_factor": getattr(broker, "nodes", configured.replication_factor),
                 },
                 "detect": {"idle_s": 1.0, "snapshot_interval_s": 1.0},
                 "serve": {"port": 0},

@@ -107,8 +107,7 @@ def test_missing_topics_are_one_line_with_the_remedy(recording, config, capsys):
     assert "headwater topics create" in error
 
 
-def test_a_broker_that_is_away_is_one_line_with_its_address(recording, tmp_path, capsys, monkeypatch):
-    monkeypatch.delenv("HEADWATER_KAFKA__BOOTSTRAP_SERVERS", raising=False)
+def test_a_broker_that_is_away_is_one_line_with_its_address(recording, tmp_path, capsys):
     file = tmp_path / "away.yaml"
     file.write_text("kafka:\n  bootstrap_servers: 127.0.0.1:1\n")
     assert run(["replay", str(recording.path), "--config", str(file)]) == 2
