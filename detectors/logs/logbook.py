@@ -135,11 +135,11 @@ def _count(name: str, service: _Service, lines: list[Line], end_ms: int) -> Iter
     shown: dict[int, str] = {}
     novel, novelty = 0, None
     warm = service.ticks > WARM_TICKS
-    for line in lines:
+    numbers = service.miner.learn_each([line.body for line in lines])
+    for line, number in zip(lines, numbers, strict=True):
         severity = severity_of(line.severity or None, line.body)
         severities[severity] += 1
         first[severity] = first[severity] or line.body
-        number = service.miner.learn(line.body)
         per_template[number] = per_template.get(number, 0) + 1
         shown.setdefault(number, line.body)
         template = service.templates.get(number)

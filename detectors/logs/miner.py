@@ -6,16 +6,18 @@ word, then the most similar template. Exact repeats never reach the search. Cons
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from detectors.logs.mask import ANY, tokens
+from detectors.logs.shape import UNKNOWN, shapes_of
 
 SIMILARITY = 0.75
 """Share of equal plain words that makes two lines one template; masked words are equal too easily."""
 MAX_TEMPLATES = 4096
 """Templates kept; beyond it lines fall into the nearest existing one, or into `OVERFLOW`."""
 MAX_LINES = 20_000
-"""Remembered whole lines and masked lines, each; a speed matter only."""
+"""Remembered shapes and masked lines, each; a speed matter only."""
 OVERFLOW = -1
 
 
@@ -38,14 +40,27 @@ class Miner:
         self.max_templates = max_templates
         self.templates: list[tuple[str, ...]] = []
         self._buckets: dict[tuple[int, str], _Bucket] = {}
-        self._lines: dict[str, tuple[_Bucket, int, int]] = {}
+        self._shapes: dict[int, tuple[_Bucket, int, int]] = {}
         self._masked: dict[tuple[str, ...], tuple[_Bucket, int, int]] = {}
 
     def learn(self, line: str) -> int:
         """Return the number of the line's template, making one if there is none."""
-        known = self._lines.get(line)
-        if known is not None and known[0].version == known[1]:
-            return known[2]
+        return next(self.learn_each((line,)))
+
+    def learn_each(self, lines: Sequence[str]) -> Iterator[int]:
+        """Learn lines one by one as their numbers are taken; many at once cost a tenth of one at a time."""
+        shapes = self._shapes
+        for line, shape in zip(lines, shapes_of(lines), strict=True):
+            found = shapes.get(shape)
+            if found is None or found[0].version != found[1]:
+                found = self._find(line)
+                if shape != UNKNOWN:
+                    if len(shapes) >= MAX_LINES:
+                        shapes.clear()
+                    shapes[shape] = found
+            yield found[2]
+
+    def _find(self, line: str) -> tuple[_Bucket, int, int]:
         words = tokens(line)
         found = self._masked.get(words)
         if found is None or found[0].version != found[1]:
@@ -53,10 +68,7 @@ class Miner:
             if len(self._masked) >= MAX_LINES:
                 self._masked.clear()
             self._masked[words] = found
-        if len(self._lines) >= MAX_LINES:
-            self._lines.clear()
-        self._lines[line] = found
-        return found[2]
+        return found
 
     def text(self, number: int) -> str:
         """Return a template as a line with `<*>` where it varies."""

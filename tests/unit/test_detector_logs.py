@@ -139,6 +139,19 @@ def test_a_reloaded_miner_answers_like_one_that_never_stopped():
     assert head + [second.learn(line) for line in lines[1500:]] == expected
 
 
+@pytest.mark.parametrize("batch", [1, 7, 3000])
+def test_lines_learned_together_get_the_numbers_they_get_one_by_one(batch):
+    rng = np.random.default_rng(8)
+    words = ["open", "id=7", "10.0.0.7", "[a, b]", "/var/log/x", "slow", '"x y"', "retry", "0x1f", "node-7"]
+    lines = [" ".join(rng.choice(words, rng.integers(3, 9))) for _ in range(3000)]
+    single, together = Miner(), Miner()
+    numbers = []
+    for at in range(0, len(lines), batch):
+        numbers += together.learn_each(lines[at : at + batch])
+    assert numbers == [single.learn(line) for line in lines]
+    assert together.dump() == single.dump()
+
+
 @pytest.mark.parametrize(
     "body", ["", "   ", "\x00\x01", "é" * 5000, "{" * 3000, "=" * 3000, "a" * 100_000, "[,]" * 999]
 )
