@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +42,17 @@ def simulate(
         int | None, typer.Option(min=8, max=200, help="Services of each random world; drawn if absent.")
     ] = None,
     interval_s: Annotated[float, typer.Option(min=1.0, max=600.0, help="Seconds between samples.")] = 15.0,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Then publish it to Kafka as its producers would: what lies before the story at once, the "
+            "story itself at --speed, so that it ends now.",
+        ),
+    ] = False,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=1000.0, help="Event time per wall-clock time, with --live.")
+    ] = 1.0,
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
@@ -48,6 +61,8 @@ def simulate(
     headwater simulate --scenario cascade --out /tmp/recordings
 
     headwater simulate --worlds 20 --faults 4 --seed 7 --out /tmp/worlds
+
+    headwater simulate --scenario cascade --live --speed 10
     """
     from rich.progress import Progress
 
@@ -64,6 +79,8 @@ def simulate(
         raise UserError("say what to simulate: --scenario NAME (`--list` shows them) or --worlds N")
     if scenario is not None and worlds:
         raise UserError("--scenario and --worlds exclude each other")
+    if live and worlds > 1:
+        raise UserError("--live plays one recording: choose --scenario NAME or --worlds 1")
     written: list[str] = []
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task(f"simulating {scenario or 'worlds'}", total=max(worlds, 1))
@@ -81,3 +98,24 @@ def simulate(
             for number in range(worlds):
                 written.append(str(run_campaign(number, out, options, progress)))
     typer.echo(json.dumps({"recordings": written}) if json_ else "\n".join(written))
+    if live:
+        _publish(Path(written[0]), speed)
+
+
+def _publish(path: Path, speed: float) -> None:
+    """Play a recording into Kafka; its live part, if it names one, keeps pace with the clock."""
+    from streams import replay, settings
+    from streams.recording import Recording
+
+    recording = Recording.open(path)
+    manifest = json.loads((path / "recording.json").read_text())
+    live_ms = int(manifest.get("live_from_ms", recording.start_ms))
+    # The present is where the live part begins, less what it will take.
+    begun = replace(recording, start_ms=live_ms)
+    shift_ms = replay.shift_to_now(begun, speed, time.time_ns() // 1_000_000)
+    with replay.publisher(settings.load().kafka) as publisher:
+        summary = replay.replay(recording, publisher, speed=speed, paced_from_ms=live_ms, shift_ms=shift_ms)
+    how = "stopped" if summary.interrupted else "published"
+    typer.echo(f"{how}: {summary.records} records ({summary.bytes / 1e6:.1f} MB)", err=True)
+    if summary.interrupted:
+        raise SystemExit(130)

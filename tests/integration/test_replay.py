@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pyarrow as pa
 import pytest
@@ -142,3 +143,21 @@ def test_decode_shows_a_record_of_a_topic(recording, config, kafka_settings, cap
     assert "no record at offset 100000" in capsys.readouterr().err
     assert run([*where, "--offset", "0", "--partition", "7"]) == 2
     assert "partitions 0 to 0" in capsys.readouterr().err
+
+
+def test_a_story_played_live_ends_now(kafka_settings, tmp_path, monkeypatch, capsys):
+    kafka = kafka_settings.kafka
+    monkeypatch.setenv("HEADWATER_KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
+    monkeypatch.setenv("HEADWATER_KAFKA__TOPIC_PREFIX", kafka.topic_prefix)
+    topics.create(kafka)
+    story = ["simulate", "--scenario", "healthy", "--hours", "0.1", "--out", str(tmp_path)]
+    assert run([*story, "--live", "--speed", "1000"]) in (None, 0)
+    now_ms = time.time_ns() // 1_000_000
+    assert "published" in capsys.readouterr().err
+
+    builder = TelemetryBuilder(lambda _domain: Catalog())
+    decoders = Decoders()
+    for record in everything_on(kafka, ("otlp_metrics",)):
+        decoders.decode(record, builder)
+    newest_ms = builder.take()["shop"].samples.ts_ms.max()
+    assert now_ms - 120_000 < newest_ms <= now_ms + 15_000
