@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, Literal
 
 from confluent_kafka import KafkaError, KafkaException
@@ -16,6 +18,8 @@ from streams.settings import ROUTED_SUFFIX, KafkaSettings
 from streams.wire.topics import ALL, DLQ, SNAPSHOTS, Topic
 
 REQUEST_TIMEOUT_S = 30.0
+VISIBLE_TIMEOUT_S = 10.0
+VISIBLE_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +91,21 @@ def create(settings: KafkaSettings, routed: Sequence[str] = ()) -> list[TopicSta
             error: KafkaError = refused.args[0]
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise BrokerUnavailable(f"topic {name} could not be created: {error.str()}") from None
+    _wait_until_visible(client, settings, created)
     return [
         TopicState(state.name, "created", state.partitions) if state.name in created else state
         for state in check(settings, routed)
     ]
+
+
+def _wait_until_visible(client: AdminClient, settings: KafkaSettings, names: set[str]) -> None:
+    """Brokers learn of a topic a moment after the controller has made it; who asks next shall find it."""
+    pause = Event()
+    deadline_s = time.monotonic() + VISIBLE_TIMEOUT_S
+    while not names <= metadata(client, settings.bootstrap_servers).topics.keys():
+        if time.monotonic() > deadline_s:
+            return
+        pause.wait(VISIBLE_POLL_S)
 
 
 def delete_all(settings: KafkaSettings, prefix: str) -> None:
