@@ -54,11 +54,17 @@ def quantity(value: float, unit: str | None) -> str:
 def line(episode: Episode) -> str:
     """An anomaly in one line: what, observed against expected, since when."""
     anomaly = episode.anomaly
-    _, observed, expected = episode.worst or (0.0, anomaly.observed, anomaly.expected)
     where = f" → {anomaly.signal.peer}" if anomaly.signal.peer else ""
+    return f"{anomaly.service}{where} {measured(episode)}"
+
+
+def measured(episode: Episode) -> str:
+    """What was observed against what was expected, since when; without the service."""
+    anomaly = episode.anomaly
+    _, observed, expected = episode.worst or (0.0, anomaly.observed, anomaly.expected)
     unit = anomaly.signal.unit
     return (
-        f"{anomaly.service}{where} {anomaly.signal.metric} {quantity(observed, unit)} "
+        f"{anomaly.signal.metric} {quantity(observed, unit)} "
         f"against {quantity(expected, unit)} since {clock(anomaly.onset_ms)}"
     )
 
@@ -79,11 +85,13 @@ def what_is_wrong(mine: ServiceEvidence | None) -> str:
     """The strongest groups of a service in words."""
     if mine is None:
         return "shows nothing itself"
-    words = []
-    for group in mine.strong_groups[:2]:
-        direction = mine.groups[group].episode.anomaly.direction
-        words.append(f"{GROUP_WORDS[group]} {'up' if direction == 'up' else 'down'}")
+    words = [_moved(mine, group) for group in mine.strong_groups[:2]]
     return ", ".join(words) or "barely deviates"
+
+
+def _moved(mine: ServiceEvidence, group: str) -> str:
+    up = mine.groups[group].episode.anomaly.direction == "up"
+    return f"{GROUP_WORDS[group]} {'up' if up else 'down'}"
 
 
 def title(services: list[str], scene: Scene) -> str:
@@ -94,12 +102,13 @@ def title(services: list[str], scene: Scene) -> str:
 
 
 def summary(scored: Scored, scene: Scene) -> str:
-    """What happened to a root, in one line."""
+    """What happened to a root, in one line: first what can be a cause, then what may be its effect."""
     candidate = scored.candidate
     mine = scene.evidence.get(candidate.service)
     text = what_is_wrong(mine)
     if mine is not None and mine.strong_groups:
-        text = line(mine.groups[mine.strong_groups[0]].episode)
+        group = next((g for g in mine.strong_groups if mine.groups[g].cause_like), mine.strong_groups[0])
+        text = f"{_moved(mine, group)}: {measured(mine.groups[group].episode)}"
     if candidate.change is not None:
         change = candidate.change
         text += f"; {change.kind.value} at {clock(change.ts_ms)}"

@@ -101,6 +101,19 @@ def test_a_cascade_is_one_incident_and_its_root_is_ranked_first():
     ]
 
 
+def test_a_summary_leads_with_what_can_be_a_cause_though_an_effect_is_louder():
+    def louder(item):
+        effect = isinstance(item, Anomaly) and item.service == "db" and item.signal.family is Family.LATENCY
+        return (
+            item.model_copy(update={"score": 14.0, "peak_score": 14.0, "observed": 9.0}) if effect else item
+        )
+
+    _, out = run(map(louder, cascade()), T0 + 40 * MINUTE)
+    first = out[-1].hypotheses[0]
+    assert first.service == "db"
+    assert first.summary.startswith("CPU up: cpu_x 2 s against 1 s since ")
+
+
 def test_progress_in_other_steps_brings_the_same_revisions():
     _, fine = run(cascade(), T0 + 40 * MINUTE)
     _, coarse = run(cascade(), T0 + 40 * MINUTE, step_ms=8 * MINUTE)
