@@ -8,6 +8,7 @@ import numpy as np
 
 from detectors.compiled import compiled
 from detectors.grid import INTERVALS_MS, nearest_interval
+from detectors.suite.budget import FIRST
 from detectors.suite.location import change_deviation, learn_location, level_deviation, shift_deviation
 from detectors.suite.novelty import density_of, learn_novelty, novelty_of
 from detectors.suite.record import GRIDS, Record
@@ -37,6 +38,7 @@ def first_sight(row: Record, ts_ms: int, x: float) -> None:
         for kind in range(3):
             row.rate[grid, kind] = 0.5
     row.repeat = 0.5
+    row.strict = FIRST
 
 
 @compiled
