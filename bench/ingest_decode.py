@@ -65,18 +65,18 @@ def request(step: int) -> bytes:
     return bytes(data.SerializeToString())
 
 
-def write_request(step: int) -> bytes:
-    """One remote-write request: 500 series of 8 labels, one sample each."""
+def write_request(step: int, copy: int = 0) -> bytes:
+    """One remote-write request: 500 series of 8 labels, one sample each; `copy` tells such sets apart."""
     request = WriteRequest()
     for number in range(500):
         series = request.timeseries.add()
         labels = {
             "__name__": f"http_server_metric_{number % 25}_total",
             "cluster": "production",
-            "instance": f"10.0.{number % 20}.7:9090",
+            "instance": f"10.{copy}.{number % 20}.7:9090",
             "job": f"shop/service-{number % 10}",
             "method": "GET",
-            "pod": f"service-{number % 10}-579f59597d-{number % 20:05d}",
+            "pod": f"service-{number % 10}-579f59597d-{copy * 20 + number % 20:05d}",
             "route": f"/api/v1/items/{number % 5}",
             "status": "200",
         }
