@@ -32,6 +32,8 @@ COARSE_MS = 120_000
 """From this interval on detectors judge each sample alone; two in a row are asked for here, to open."""
 TOLD_ERROR_MS = 60_000
 """How wrong a told time of beginning may be: people and schedulers round to minutes."""
+FINE_MS = 60_000
+"""Below this interval, too: a sample of fifteen seconds is a reload or a lost packet, and over when it is read."""
 LONE = 6.0
 """What a lone coarse sample pays, in powers of ten; detectors charge a lone minute 4."""
 
@@ -74,12 +76,13 @@ class Episode:
         return max(self.anomaly.first_ms + max(ARMED_MS, 2 * self.anomaly.interval_ms), self.grown_until_ms)
 
     def confirmed_between(self, from_ms: int, to_ms: int) -> float:
-        """As `score_between`, but a coarse sample must be borne out by the one before it.
+        """As `score_between`, but a coarse or a fine sample must be borne out by the one before it.
 
-        .7·min(S, S_prev) + .3·mean(S, S_prev), or S − 4 alone: five minutes of something are an anecdote.
+        .85·min(S, S_prev) + .15·max(S, S_prev), or S − 6 alone: five minutes of something are an anecdote, and
+        fifteen seconds a reload.
         """
         interval_ms = self.anomaly.interval_ms
-        if interval_ms < COARSE_MS:
+        if FINE_MS <= interval_ms < COARSE_MS:
             return self.score_between(from_ms, to_ms)
         last = min(to_ms, self.armed_until_ms)
         best, previous = 0.0, None

@@ -18,7 +18,7 @@ UNCORROBORATED = 0.4
 """What is left of V where nothing else agrees."""
 CALLER_SUFFERS = 0.5
 """Excess in a caller's latency, errors or gap that confirms a callee's trouble."""
-CORES = frozenset({"{cpu}", "cores", "core", "1", "m"})
+CORES = frozenset({"{cpu}", "cores", "core", "1", "m", "s/s"})
 SLIGHT = 1.0
 """Excess of latency, errors or gap up to which its users hardly notice."""
 RECENT_CHANGE_MS = 45 * 60_000
