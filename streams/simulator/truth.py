@@ -52,7 +52,7 @@ SIGNS: dict[str, tuple[float, float]] = {
 }
 SYMPTOMS = ("p95_s", "error_rate", "pending", "used", "rate", "depth")
 """Signs that a mere sufferer shows too."""
-OF_LOAD = ("cpu", "memory", "io_util")
+OF_LOAD = ("rate", "cpu", "memory", "io_util")
 """Signs that mere demand leaves wherever it comes along."""
 PERSISTENT = 2
 HARM = 0.1
@@ -159,16 +159,25 @@ class Shadow:
         root = self.system.service(self.fault.root_service)
         if not own or not (root.monitored or self._watched_from_outside(root.name)):
             return False
-        # What more requests bring about, they bring about everywhere.
-        shared = SYMPTOMS + (OF_LOAD if any(p.where == "load" for p in self.fault.presses) else ())
-        if root.monitored and any(sign not in shared for sign in own):
+        if root.monitored and any(sign not in SYMPTOMS and sign not in self._passing for sign in own):
             return True
         callees = {e.callee for e in self.system.edges if e.caller == root.name and e.observed}
         return not any(sign in ("p95_s", "error_rate") for c in callees for sign in self.seen.get(c, {}))
 
+    @property
+    def _passing(self) -> tuple[str, ...]:
+        """Signs that say nothing of how the fault spreads, where more requests are only what sets it off."""
+        driven = any(press.where == "load" for press in self.fault.presses)
+        entrance = not self.system.callers(self.fault.root_service)
+        return OF_LOAD if driven and not entrance else ()
+
     def _path(self) -> list[dict[str, object]]:
         """Deviating services reachable from the root over deviating neighbours, with their first times."""
-        when = {name: min(signs.values()) for name, signs in self.seen.items()}
+        lasting = {
+            name: [first for sign, first in signs.items() if sign not in self._passing]
+            for name, signs in self.seen.items()
+        }
+        when = {name: min(firsts) for name, firsts in lasting.items() if firsts}
         root = self.fault.root_service
         when.setdefault(root, self.fault.start_s)
         reached: dict[str, str | None] = {root: None}
