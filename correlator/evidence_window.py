@@ -33,7 +33,7 @@ COARSE_MS = 120_000
 TOLD_ERROR_MS = 60_000
 """How wrong a told time of beginning may be: people and schedulers round to minutes."""
 FINE_MS = 60_000
-"""Below this interval, too: a sample of fifteen seconds is a reload or a lost packet, and over when it is read."""
+"""Below this interval, too: a sample of fifteen seconds is a reload or a lost packet."""
 LONE = 6.0
 """What a lone coarse sample pays, in powers of ten; detectors charge a lone minute 4."""
 
@@ -78,8 +78,8 @@ class Episode:
     def confirmed_between(self, from_ms: int, to_ms: int) -> float:
         """As `score_between`, but a coarse or a fine sample must be borne out by the one before it.
 
-        .85·min(S, S_prev) + .15·max(S, S_prev), or S − 6 alone: five minutes of something are an anecdote, and
-        fifteen seconds a reload.
+        .85·min(S, S_prev) + .15·max(S, S_prev), or S − 6 alone: five minutes of something are an anecdote,
+        and fifteen seconds a reload.
         """
         interval_ms = self.anomaly.interval_ms
         if FINE_MS <= interval_ms < COARSE_MS:
