@@ -51,7 +51,7 @@ def measure(settings: Settings, points_per_s: int) -> dict[str, float]:
         str(10**12),
         "metric",
     ]
-    stage = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stage = subprocess.Popen(command, stdout=sys.stderr, stderr=sys.stderr)
     try:
         sent = _load(producer(settings.kafka), settings, points_per_s)
         time.sleep(1)

@@ -39,6 +39,7 @@ def main() -> None:
                 began = (time.perf_counter(), time.process_time(), taken)
             if taken >= points:
                 assert began is not None
+                assert taken > began[2], "all points came at once; take more of them"
                 wall_s, cpu_s = time.perf_counter() - began[0], time.process_time() - began[1]
                 found["points_per_s"] = (taken - began[2]) / wall_s
                 found["cpu_us_per_point"] = cpu_s / (taken - began[2]) * 1e6

@@ -36,7 +36,8 @@ def partitions_of(settings: KafkaSettings, topic: str) -> list[int]:
 def read_to_end(settings: KafkaSettings, starts: Iterable[TopicPartition], group: str) -> Iterator[Message]:
     """Return the records from the given offsets to where the partitions end now.
 
-    The end is where the fetch ends: a broker may report the last batch's first offset as the newest.
+    The end is where a fetch finds nothing (a broker may report the last batch's first offset as the newest),
+    or, on a partition that never pauses, the first record that is stamped later than this call.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def read_to_end(settings: KafkaSettings, starts: Iterable[TopicPartition], group
     reader = consumer(settings, group)
     try:
         reader.assign(list(waiting.values()))
-        heard_at_s = time.monotonic()
+        began_ms, heard_at_s = time.time_ns() // 1_000_000, time.monotonic()
         while waiting:
             messages = reader.consume(BATCH, TURN_S)
             if messages:
@@ -62,6 +63,8 @@ def read_to_end(settings: KafkaSettings, starts: Iterable[TopicPartition], group
                 if error is None:
                     if key in waiting:
                         yield message
+                        if message.timestamp()[1] > began_ms:
+                            waiting.pop(key)
                 elif error.code() == KafkaError._PARTITION_EOF:
                     waiting.pop(key, None)
                 elif not error.retriable():

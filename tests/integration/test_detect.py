@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from threading import Event, Thread
 
 import pytest
 
@@ -85,6 +86,31 @@ def test_garbage_on_every_topic_is_dead_lettered_untouched_and_the_rest_goes_on(
     assert all(letter.stage == "detect" and letter.error == "DecodeError" for letter, _ in letters)
     assert all(original == [("origin", b"a test")] for _, original in letters)
     assert {(message.key(), message.value()) for message in dead} == {(b"some-key", garbage)}
+
+
+def test_a_topic_of_changes_that_never_pauses_does_not_hold_up_telemetry(wire, shop):
+    wire.publish(shop.records)
+    done = Event()
+
+    def deploy_for_ever():
+        number = 0
+        while not done.wait(0.02):
+            number += 1
+            change = {"domain": "shop", "service": "frontend", "id": f"e-{number}", "ts_ms": shop.end_ms}
+            wire.put("headwater.deploys", json.dumps(change).encode(), "frontend")
+
+    producer = Thread(target=deploy_for_ever)
+    producer.start()
+    try:
+        with running(DetectStage, wire.settings):
+            wire.read("headwater.evidence", lambda found: has_promised(found[-1], shop.end_ms - 30_000))
+    finally:
+        done.set()
+        producer.join()
+
+
+def has_promised(message, ts_ms):
+    return any(item.type == "progress" and item.watermark_ms >= ts_ms for item in items_of([message]))
 
 
 def test_a_clock_an_hour_ahead_does_not_close_everybodys_windows(wire, shop):

@@ -68,6 +68,7 @@ class Intake:
             owned = self._ownership.of(key)
             if owned is not None:  # else given away while the batch was on its way
                 self._feed(owned, key, records[key])
+                self._ownership.has_read(key, records[key][-1].timestamp()[1])
         for key in ended:
             self._ownership.reached_end(key)
 

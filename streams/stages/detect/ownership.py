@@ -38,6 +38,8 @@ class Owned:
     unread_sparse: set[PartitionKey]
     """Sparse partitions not read to their end yet. Dense ones wait for them, so that after a stop changes
     are known before the anomalies that they explain, in whatever order the broker delivers."""
+    taken_at_ms: int = 0
+    """Our clock when the unit was taken."""
     waiting: set[PartitionKey] = field(default_factory=set)
     """Dense partitions paused by us."""
 
@@ -102,7 +104,8 @@ class Ownership:
         store = SnapshotStore(number, directory, self._snapshots)
         dense = [key for key in partitions if self.is_dense(key)]
         unit = self._unit(number, dense, store.load())
-        return Owned(unit, store, partitions, unread_sparse=set(partitions) - set(dense))
+        sparse = set(partitions) - set(dense)
+        return Owned(unit, store, partitions, unread_sparse=sparse, taken_at_ms=self._clocks.now_ms())
 
     def _unit(self, number: int, dense: Sequence[PartitionKey], snapshot: Snapshot | None) -> Unit:
         try:
@@ -128,6 +131,16 @@ class Ownership:
         owned.unread_sparse.discard(partition)
         if self.is_dense(partition):
             owned.unit.watermark.reached_end(partition, self._clocks.elapsed_s())
+
+    def has_read(self, partition: PartitionKey, stamp_ms: int) -> None:
+        """Note the stamp of the newest record read of a partition of ours.
+
+        A partition with some records every second has no end that a fetch would ever meet. What came after we
+        took it is not what the others have to wait for.
+        """
+        owned = self.of(partition)
+        if owned is not None and stamp_ms >= owned.taken_at_ms:
+            owned.unread_sparse.discard(partition)
 
     def pace(self) -> None:
         """Pause partitions that are too far ahead, resume them when the others have caught up."""

@@ -25,7 +25,11 @@ from streams.wire.topics import DLQ, EVIDENCE, SNAPSHOTS
 log = structlog.get_logger("headwater.detect")
 
 BATCH = 5_000
-"""Records of one turn: enough to amortise it, few enough to keep a turn below a second."""
+"""Records of one turn, at most: enough to amortise it when each is a single sample."""
+FIRST_BATCH = 50
+BUSY_S = 0.25
+"""What a turn should take at most. A record may be one sample or a thousand log lines, so the batch follows
+what the last ones took: a turn is what a change has to wait for."""
 TURN_S = 0.1
 """How long a turn waits for a full batch; bounds the delay that batching adds."""
 QUEUED_KBYTES = 32_768
@@ -64,7 +68,8 @@ class DetectStage:
         self._health = health
         self._clocks = clocks or Clocks(lambda: time.time_ns() // 1_000_000, time.monotonic)
         self._reached = reached
-        self._batch = batch
+        self._max_batch = batch
+        self._batch = min(batch, FIRST_BATCH)
         self._look_every_s = look_every_s
         self._saved_at_s = self._looked_at_s = self._clocks.elapsed_s()
         self._failed = False
@@ -136,6 +141,7 @@ class DetectStage:
     def _turn(self) -> None:
         messages = self._consumer.consume(self._batch, TURN_S)
         self._health.beat()
+        began_s = self._clocks.elapsed_s()
         with metrics.PROCESSING.labels("detect").time():
             if messages:
                 self._reached(Step.READ)  # 1
@@ -149,6 +155,8 @@ class DetectStage:
                     self._reached(Step.PUBLISHED)  # 3
             self._ownership.pace()
         now_s = self._clocks.elapsed_s()
+        if messages:
+            self._batch = _next_batch(len(messages), now_s - began_s, self._batch, self._max_batch)
         if now_s - self._saved_at_s >= self._settings.detect.snapshot_interval_s:
             self._save(list(self._ownership.units))
         if now_s - self._looked_at_s >= self._look_every_s:
@@ -202,3 +210,16 @@ class DetectStage:
     def _drop(self, units: list[TopicPartition]) -> None:
         for each in units:
             self._ownership.drop(each.partition)
+
+
+def _next_batch(taken: int, took_s: float, batch: int, at_most: int) -> int:
+    """Return how many records the next turn may take.
+
+    Examples
+    --------
+    >>> _next_batch(200, 2.0, 200, 5_000), _next_batch(200, 0.002, 200, 5_000)
+    (25, 400)
+    """
+    if taken < batch and took_s < BUSY_S:
+        return batch  # there was no more: too few to judge by
+    return max(1, min(int(BUSY_S * taken / max(took_s, 1e-6)), 2 * batch, at_most))
