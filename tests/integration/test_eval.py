@@ -277,3 +277,13 @@ def test_a_real_recording_is_scored_above_every_simple_rule():
     for rule in found["baselines"].values():
         assert rule["ac1"] < found["ac1"]
         assert rule["told"]["ac1"] < found["told"]["ac1"]
+
+
+def test_the_report_is_one_page_that_needs_nothing_from_elsewhere(shop, tmp_path):
+    assert run(shop / "db-burns", "--report", str(tmp_path / "page"))[0] == 0
+    text = (tmp_path / "page" / "index.html").read_text()
+    plots = {file.stem for file in (tmp_path / "page").glob("*.svg")}
+    assert {"risk-coverage", "reliability"} < plots
+    assert text.count("<svg") == len(plots)
+    assert "http" not in text.replace("http://www.w3.org/", "")
+    assert "db-burns" in text
