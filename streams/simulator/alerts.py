@@ -13,16 +13,31 @@ LATENCY_OBJECTIVE = 4.0
 """A team sets its latency threshold at some multiple of what it sees in the first minutes."""
 
 
+CPU_LIMIT = 0.85
+
+
 @dataclass
 class AlertRules:
     """Evaluates the rules over chunks; a firing rule speaks once until it has been quiet."""
 
     system: System
     rng: np.random.Generator
+    badly_chosen: float = 0.0
+    """Share of the thresholds that nobody has looked at since the first day: they fire on nothing."""
     lines: list[dict[str, object]] = field(default_factory=list)
     _held: dict[tuple[str, str], float] = field(default_factory=dict)
     _firing: set[tuple[str, str]] = field(default_factory=set)
     _usual: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.system.services)
+        self._objective, self._hold_s = np.full(count, LATENCY_OBJECTIVE), np.full(count, 120.0)
+        self._cpu_limit = np.full(count, CPU_LIMIT)
+        if self.badly_chosen:
+            bad, tight = self.rng.random((2, count)) < self.badly_chosen
+            self._objective[bad] = self.rng.uniform(1.25, 1.8, int(bad.sum()))
+            self._hold_s[bad] = self.rng.uniform(15.0, 60.0, int(bad.sum()))
+            self._cpu_limit[tight] = self.rng.uniform(0.25, 0.5, int(tight.sum()))
 
     def watch(self, chunk: Chunk) -> None:
         """Look at a chunk in time order and note what fires."""
@@ -36,11 +51,18 @@ class AlertRules:
             cpu = chunk.instance["cpu"][:, mine].max(axis=1) / service.cores
             memory = chunk.instance["memory"][:, mine].max(axis=1) / (service.limit_mb * 1e6)
             noisy_cpu = cpu * np.exp(self.rng.normal(0.0, 0.06, len(cpu)))
-            slow = chunk.service["p95_s"][:, s] > LATENCY_OBJECTIVE * self._usual[s]
+            slow = chunk.service["p95_s"][:, s] > self._objective[s] * self._usual[s]
+            limit = self._cpu_limit[s]
             busy = chunk.service["rate"][:, s] > 0.5
             failing = (chunk.service["error_rate"][:, s] > 0.05) & busy
             rules = [
-                ("HighCpu", "warning", noisy_cpu > 0.85, 180.0, "CPU above 85 % of its limit for 3 min"),
+                (
+                    "HighCpu",
+                    "warning",
+                    noisy_cpu > limit,
+                    180.0,
+                    f"CPU above {100.0 * limit:.0f} % of its limit for 3 min",
+                ),
                 ("MemoryNearLimit", "warning", memory > 0.9, 120.0, "memory above 90 % of its limit"),
                 (
                     "PodNotReady",
@@ -53,7 +75,13 @@ class AlertRules:
             if service.kind == "service":
                 rules += [
                     ("HighErrorRate", "critical", failing, 60.0, "more than 5 % of requests fail"),
-                    ("HighLatency", "warning", slow & busy, 120.0, "p95 latency above its objective"),
+                    (
+                        "HighLatency",
+                        "warning",
+                        slow & busy,
+                        float(self._hold_s[s]),
+                        "p95 latency above its objective",
+                    ),
                 ]
             for name, severity, condition, hold_s, text in rules:
                 self._rule(chunk, service.name, name, severity, condition, hold_s, text)

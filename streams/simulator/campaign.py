@@ -29,6 +29,8 @@ CHANGES_BEFORE_S = 14 * DAY_S
 COLD_S = 3600.0
 FAULT_FREE_EVERY = 6
 """Every sixth recording holds no fault: silence must be learnt too."""
+BADLY_CHOSEN = 0.15
+"""Share of the alerts' thresholds that fire on nothing."""
 TOGETHER = 0.12
 """Share of faults that another one joins before it ends."""
 
@@ -127,6 +129,7 @@ class _Campaign:
             changes=(*self.changes, *self.herrings.changes),
             faults=tuple(self.faults),
             presses=(*self.standing, *self.presses, *self.herrings.presses),
+            badly_chosen_alerts=BADLY_CHOSEN,
             cold_until_s=self.start_s + min(COLD_S, 0.5 * options.hours * 3600.0),
         )
 

@@ -27,6 +27,8 @@ class Plan:
     presses: tuple[Press, ...] = ()
     """Disturbances that are no fault: noisy neighbours, crawlers, harmless jobs."""
     surges: tuple[Surge, ...] = ()
+    badly_chosen_alerts: float = 0.0
+    """Share of the alerts' thresholds that fire on nothing."""
     cold_until_s: float = 0.0
     """Until then nothing is scored: no detector can know the system yet."""
     notes: tuple[str, ...] = ()

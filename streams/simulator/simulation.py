@@ -97,7 +97,7 @@ class Run:
         blur = Instruments(edge_rng, plan.interval_s)
         self.edge_sensor = EdgeSensor(plan.system, self.wiring, self.names, blur)
         self.logger = Logger(plan.system, self.wiring, self.names, log_rng)
-        self.alerts = AlertRules(plan.system, alert_rng)
+        self.alerts = AlertRules(plan.system, alert_rng, plan.badly_chosen_alerts)
         self.shadows: list[Shadow] = []
         types = {name: k for k, name in enumerate(plan.system.request_types)}
         self._entry_type = np.array([types[e.request_type] for e in plan.entries])
