@@ -47,6 +47,7 @@ def test_worlds_are_written_side_by_side(capsys, tmp_path):
         ((), "--scenario NAME"),
         (("--scenario", "nope"), "there is no scenario 'nope'"),
         (("--scenario", "cascade", "--worlds", "1"), "exclude each other"),
+        (("--worlds", "2", "--live"), "--live plays one recording"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, says):
