@@ -36,6 +36,12 @@ def group_of(series: Series) -> Series:
     return series._replace(instance=None, version=None)
 
 
+def _pool_key(series: Series) -> tuple[str, ...]:
+    """Return all that `classify` looks at, so that the mathematics belongs to the pool."""
+    metric = "log template" if is_template(series) else series.metric
+    return metric, series.unit or "", series.kind, series.labels, str(series.peer is not None)
+
+
 def _place(series: Series) -> tuple[str, str | None]:
     """Return where requests are counted: at the service, on the edge, or in the service's log."""
     return series.service, LOG_LINES if is_log(series) else series.peer
@@ -59,6 +65,7 @@ class Roster:
         self._row: dict[Series, int] = {}
         self.free: list[int] = []
         self._pool: dict[tuple[str, ...], int] = {}
+        self._meaning_of_pool: dict[tuple[str, ...], Meaning] = {}
         self._group: dict[Series, list[int]] = {}
         self._loads: dict[tuple[str, str | None], list[int]] = {}
         self._thirsty: dict[tuple[str, str | None], list[int]] = {}
@@ -187,8 +194,14 @@ class Roster:
 
     def _enter(self, series: Series, row: int) -> None:
         self._members = None
-        meaning = classify(series)
-        self.rows["pool"][row] = self._pool_of(series, meaning)
+        key = _pool_key(series)
+        meaning = self._meaning_of_pool.get(key)
+        if meaning is None:
+            meaning = classify(series)
+            if not is_log(series):  # all templates share a key
+                # One object for a pool, and not one for each of a million series.
+                self._meaning_of_pool[key] = meaning
+        self.rows["pool"][row] = self._pool_of(key, series.kind, meaning)
         self.series[row] = series
         self.meaning[row] = meaning
         self._row[series] = row
@@ -220,10 +233,7 @@ class Roster:
             self._thirsty.setdefault(place, []).append(row)
             self._dirty.add(place)
 
-    def _pool_of(self, series: Series, meaning: Meaning) -> int:
-        metric = "log template" if is_template(series) else series.metric
-        # All that `classify` looks at is in the key, so that the mathematics belongs to the pool.
-        key = (metric, series.unit or "", series.kind, series.labels, str(series.peer is not None))
+    def _pool_of(self, key: tuple[str, ...], kind: Kind, meaning: Meaning) -> int:
         number = self._pool.get(key, -1)
         if number >= 0:
             return number
@@ -234,7 +244,7 @@ class Roster:
                 getattr(larger, name)[: len(old)] = old
             self.pools = larger
         pools = self.pools
-        pools.kind[number] = _KIND[series.kind]
+        pools.kind[number] = _KIND[kind]
         pools.shape[number], pools.volume[number] = meaning.shape, meaning.volume
         pools.offset[number], pools.top[number] = meaning.offset, meaning.top
         pools.floor[number], pools.relative_floor[number] = meaning.floor, meaning.relative_floor

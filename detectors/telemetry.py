@@ -66,6 +66,11 @@ class Catalog:
             self._series.append(series)
         return found
 
+    def known(self, series: Series) -> Series:
+        """Return the catalog's own object for a series that it has, else the series itself."""
+        found = self._ids.get(series)
+        return series if found is None else self._series[found]
+
     def __getitem__(self, number: int) -> Series:
         return self._series[number]
 

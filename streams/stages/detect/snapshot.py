@@ -64,9 +64,13 @@ def encode(snapshot: Snapshot) -> bytes:
         },
         option=orjson.OPT_SORT_KEYS,
     )
-    body = b"".join([_LENGTH.pack(len(header)), header, *(snapshot.blobs[name] for name in names)])
     # Level 1: detector state is mostly small floats; higher levels cost five times the time for 5 % less.
-    return MAGIC + hashlib.sha256(body).digest()[:16] + zlib.compress(body, 1)
+    # Piece by piece: with a million series every copy of the whole is a gigabyte.
+    digest, packer, packed = hashlib.sha256(), zlib.compressobj(1), []
+    for piece in (_LENGTH.pack(len(header)), header, *(snapshot.blobs[name] for name in names)):
+        digest.update(piece)
+        packed.append(packer.compress(piece))
+    return b"".join([MAGIC, digest.digest()[:16], *packed, packer.flush()])
 
 
 def decode(data: bytes) -> Snapshot:
