@@ -88,6 +88,27 @@ def test_garbage_on_every_topic_is_dead_lettered_untouched_and_the_rest_goes_on(
     assert {(message.key(), message.value()) for message in dead} == {(b"some-key", garbage)}
 
 
+@pytest.mark.parametrize(
+    ("topic", "of_a_hundred"), [("headwater.metrics", 1), ("headwater.metrics", 50), ("headwater.logs", 100)]
+)
+def test_a_flood_of_garbage_stops_no_good_record(wire, shop, topic, of_a_hundred):
+    floods = 0
+    for number, (name, key, value) in enumerate(shop.records):
+        wire.put(name, value, key)
+        # As many pieces of garbage as make the share; on its own topic it is all that there is.
+        for _ in range(3 if of_a_hundred == 100 else of_a_hundred == 50 or number % 100 == 0):
+            wire.put(topic, b"\xff garbage %d" % floods, "frontend")
+            floods += 1
+    wire.flush()
+    with running(DetectStage, wire.settings):
+        found = wire.read("headwater.evidence", lambda each: has_promised(each[-1], shop.end_ms - 30_000))
+        dead = wire.read("headwater.dlq", lambda letters: len(letters) == floods)
+
+    assert any(item.type == "anomaly" and item.service == "redis-cart" for item in items_of(found))
+    assert {item.id for item in items_of(found) if item.type == "change"} == {"d-1"}
+    assert len({message.value() for message in dead}) == floods
+
+
 def test_a_topic_of_changes_that_never_pauses_does_not_hold_up_telemetry(wire, shop):
     wire.publish(shop.records)
     done = Event()
