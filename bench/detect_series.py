@@ -46,7 +46,8 @@ def run(folder: Path, note: Callable[[str], None]) -> dict[str, Any]:
 def _run(file: SeriesFile, name: str) -> tuple[Scored, float]:
     if name == "suite":
         return run_suite(file, DEFAULT_BUDGET)
-    return run_detector(file, available()[name].make, DEFAULT_BUDGET)
+    scored, seconds, _ = run_detector(file, available()[name].make)
+    return scored, seconds
 
 
 def _parts(file: SeriesFile) -> dict[str, slice]:

@@ -99,6 +99,12 @@ class Anomaly(BaseModel):
         (), description="(ts_ms, value) around the onset, newest last."
     )
     exemplar: str | None = Field(None, description="A log line that shows it.")
+    load_ratio: float | None = Field(
+        None,
+        ge=0,
+        description="Requests of the same place and time over their median of the last hour, where they are "
+        "counted: what rose as they did rose with traffic, what rose alone costs more per request.",
+    )
 
 
 def anomaly_id(domain: str, service: str, signal: Signal, first_ms: int) -> str:

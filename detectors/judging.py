@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from detectors.anomaly import Anomaly
 from detectors.bank import judge
+from detectors.dense import distinct, in_turn
 from detectors.derive import Derived, shares
 from detectors.episode import CLOSE
 from detectors.logs import Count
@@ -36,7 +37,7 @@ class Judging:
     def emitted(self, row: NDArray[np.int32], ts_ms: NDArray[np.int64], value: NDArray[np.float64]) -> None:
         """Judge samples as they came, the shares that follow from them, and services over instances."""
         self._judge(row, ts_ms, value)
-        touched = np.unique(row)
+        touched = distinct(row, self._roster.used)
         touched = np.concatenate([touched, self._derived(shares(self._roster, touched))])
         self._pooled(pooled(self._roster, touched, self._end_ms))
 
@@ -97,8 +98,10 @@ class Judging:
         roster = self._roster
         # Load first: the volume of an interval must be known before its latencies are judged. Value last:
         # of two samples of one series and time the same one must win, however they came.
-        order = np.lexsort((value, row, 1 - roster.is_load[row], ts_ms))
-        order = order[row[order] >= 0]
+        if len(row) and row.min() < 0:
+            kept = row >= 0
+            row, ts_ms, value = row[kept], ts_ms[kept], value[kept]
+        order = in_turn(ts_ms, roster.is_load[row] == 0, row, value)
         row, ts_ms = row[order], ts_ms[order]
         judged = judge(roster.rows, roster.pools, row, ts_ms, value[order])
         for k, i in enumerate(judged.place):

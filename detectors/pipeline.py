@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 
 from detectors.anomaly import Anomaly
 from detectors.bank import Pools
+from detectors.dense import distinct
 from detectors.grid import SLOT_MS, tick_of
 from detectors.hold import Hold, LineHold
 from detectors.judging import Judging
 from detectors.logs import Line, LogBook
-from detectors.publish import Publisher
+from detectors.publish import DEFAULT_BUDGET, Publisher
 from detectors.roster import Roster
 from detectors.rows import ROW
 from detectors.silence import Silence
@@ -26,11 +28,37 @@ from detectors.telemetry import Catalog, Kind, LogBatch, SampleBatch, Series
 class DetectorConfig:
     """What a user may set, and nothing else."""
 
-    alert_budget: float = 0.25
+    alert_budget: float = DEFAULT_BUDGET
     """False episodes per series and week that a user is willing to pay for."""
+    alert_budget_edges: float | None = None
+    """The same for what is measured on edges; None for no other than `alert_budget`."""
+    alert_budget_logs: float | None = None
+    """The same for what is counted from log lines."""
     tick_ms: int = 15_000
     """Width of a tick. Every tick is closed once, in order, when the watermark passes its end."""
     max_series: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        """Refuse budgets that nobody can keep.
+
+        Raises
+        ------
+        ValueError
+            A budget is not a positive, finite number.
+        """
+        for budget in self.budgets.values():
+            if not 0 < budget < math.inf:
+                raise ValueError(f"an alert budget must be positive and finite, not {budget}")
+
+    @property
+    def budgets(self) -> dict[str, float]:
+        """Budget of each signal class, by `Signal.source`."""
+        edges, logs = self.alert_budget_edges, self.alert_budget_logs
+        return {
+            "metric": self.alert_budget,
+            "edge": self.alert_budget if edges is None else edges,
+            "log": self.alert_budget if logs is None else logs,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +79,8 @@ class Tick:
     edges: tuple[EdgeSeen, ...]
 
 
+CATALOG_TIMES = 4
+"""Series that are known, over rows that there may be: above it those without a row are forgotten."""
 EDGE_EVERY_MS = 300_000
 """How often an edge that goes on carrying samples is reported again."""
 
@@ -74,8 +104,8 @@ class Detector:
         self._lines = LineHold()
         self._logbook = LogBook()
         self._roster = Roster(self.config.max_series)
-        self._publisher = Publisher(domain, self._roster)
-        self._silence = Silence(domain, self._roster)
+        self._publisher = Publisher(domain, self._roster, self.config.budgets)
+        self._silence = Silence(domain, self._roster, self._publisher.dearer["metric"])
         self._edges: dict[tuple[str, str], int] = {}
         self._minute = -1
         self._row_of = np.empty(0, np.int32)
@@ -91,6 +121,11 @@ class Detector:
     def refused(self) -> int:
         """Series that came when no row could be freed for them, once a tick."""
         return self._roster.refused
+
+    @property
+    def largest(self) -> tuple[str, str, int]:
+        """Service and metric with the most rows, and how many: whom to ask when series are evicted."""
+        return self._roster.largest()
 
     def observe(self, samples: SampleBatch) -> None:
         """Take samples; those of ticks already closed are counted in `late` and otherwise ignored."""
@@ -153,7 +188,8 @@ class Detector:
             self._row_of = np.concatenate(
                 [self._row_of, np.full(len(self.catalog) - known, -1, dtype=np.int32)]
             )
-        homeless = np.unique(batch.series[self._row_of[batch.series] < 0])
+        homeless = distinct(batch.series[self._row_of[batch.series] < 0], len(self.catalog))
+        homeless = np.array([number for number in homeless if number in self.catalog], homeless.dtype)
         if len(homeless):
             rows = judging.admit([self.catalog[int(number)] for number in homeless])
             self._forget_evicted(judging)
@@ -161,17 +197,26 @@ class Detector:
         return self._row_of[batch.series]
 
     def _forget_evicted(self, judging: Judging) -> None:
-        """Part series from rows that were taken from them; before the rows are given to others."""
+        """Part series from rows that were taken from them; before the rows are given to others.
+
+        What has no row is kept in the catalog, so that it is known when it returns, until that is most of it.
+        """
         self._row_of[np.isin(self._row_of, judging.evicted)] = -1
         judging.evicted.clear()
+        if self.catalog.living > CATALOG_TIMES * self.config.max_series:
+            known = (number for number in range(len(self.catalog)) if number in self.catalog)
+            self.catalog.retire([number for number in known if self._roster.row(self.catalog[number]) < 0])
 
     def _edges_seen(self, batch: SampleBatch, end: int) -> tuple[EdgeSeen, ...]:
         known = len(self._is_edge)
         if known < len(self.catalog):
-            fresh = [self.catalog[number].peer is not None for number in range(known, len(self.catalog))]
+            fresh = [
+                number in self.catalog and self.catalog[number].peer is not None
+                for number in range(known, len(self.catalog))
+            ]
             self._is_edge = np.concatenate([self._is_edge, np.array(fresh, dtype=np.bool_)])
-        numbers = np.unique(batch.series[self._is_edge[batch.series]])
-        series = [self.catalog[int(number)] for number in numbers]
+        numbers = distinct(batch.series[self._is_edge[batch.series]], len(self.catalog))
+        series = [self.catalog[int(number)] for number in numbers if number in self.catalog]
         seen = sorted({(each.service, each.peer) for each in series if each.peer is not None})
         due = [edge for edge in seen if end - self._edges.get(edge, -EDGE_EVERY_MS) >= EDGE_EVERY_MS]
         self._edges.update(dict.fromkeys(due, end))
@@ -196,7 +241,9 @@ class Detector:
             "minute": self._minute,
             "lines": [list(line) for line in self._lines.everything()],
             "logbook": self._logbook.dump(),
-            "catalog": [list(self.catalog[k]) for k in range(len(self.catalog))],
+            "catalog": [
+                list(self.catalog[k]) if k in self.catalog else None for k in range(len(self.catalog))
+            ],
             "rows": [None if each is None else list(each) for each in roster.series],
             "pools": [list(key) for key in roster.pool_keys],
             "free": roster.free,
@@ -232,7 +279,10 @@ class Detector:
     def _restore(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         self.late, self.closed_ms, self._minute = header["late"], header["closed_ms"], header["minute"]
         for each in header["catalog"]:
-            self.catalog.intern(_series(each))
+            if each is None:
+                self.catalog.skip()
+            else:
+                self.catalog.intern(_series(each))
         roster = self._roster
         roster.restore(
             # Rows share the catalog's objects, as they did before: a million names are half a gigabyte.

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.anomaly import Family
 from detectors.compiled import compiled
+from detectors.dense import distinct
 from detectors.roster import NO_WHOLE, UNKNOWN, Roster
 from detectors.rows import Rows
 from detectors.telemetry import Kind, Series
@@ -36,36 +36,35 @@ def pooled(roster: Roster, touched: NDArray[np.int32], now: int) -> Pooled:
     Load as a sum, all else as a mean. Once an interval, and only where two or more of them spoke in it.
     """
     crowded = touched[roster.crowd[touched] > 1]
-    groups = np.unique(roster.group_of_row[crowded])
+    groups = distinct(roster.group_of_row[crowded], len(roster.group_series))
     groups = groups[roster.whole_of_group[groups] != NO_WHOLE] if len(groups) else groups
     starts, members = roster.members()
     sums, counts = np.zeros(len(groups)), np.zeros(len(groups), np.int64)
     _gather(roster.rows, groups, starts, members, roster.whole_of_group, now, sums, counts)
-    rows, values, newcomers, contrasts = [], [], [], []
-    for k in np.flatnonzero(counts > 1):
-        group = int(groups[k])
-        row = int(members[starts[group]])
-        meaning = roster.meaning[row]
-        if meaning is None:
-            continue
-        value = float(sums[k] if meaning.family is Family.LOAD else sums[k] / counts[k])
-        value = meaning.top - value if meaning.inverted else value
-        whole = int(roster.whole_of_group[group])
-        if whole == UNKNOWN:
-            newcomers.append((group, _whole(roster.group_series[group]), value))
-        else:
-            rows.append(whole)
-            values.append(value)
-        if roster.is_mixed[group]:
-            living = [
-                int(each)
-                for each in members[starts[group] : starts[group + 1]]
-                if roster.silent_for(int(each), now) <= FRESH_INTERVALS
-            ]
-            compared = contrast(roster, row, living, now)
-            if compared is not None:
-                contrasts.append(compared)
-    return Pooled(np.array(rows, np.int32), np.array(values), newcomers, contrasts)
+    several = counts > 1
+    groups, sums, counts = groups[several], sums[several], counts[several]
+    first = members[starts[groups]]
+    pools, pool = roster.pools, roster.rows["pool"][first]
+    values = np.where(roster.is_load[first] > 0, sums, sums / np.maximum(counts, 1))
+    values = np.where(pools.inverted[pool] > 0, pools.top[pool] - values, values)
+    wholes = roster.whole_of_group[groups]
+    newcomers = [
+        (int(groups[k]), _whole(roster.group_series[groups[k]]), float(values[k]))
+        for k in np.flatnonzero(wholes == UNKNOWN)
+    ]
+    contrasts = [
+        _contrast(roster, starts, members, int(group), now) for group in groups[roster.is_mixed[groups]]
+    ]
+    known = wholes != UNKNOWN
+    return Pooled(wholes[known], values[known], newcomers, [each for each in contrasts if each is not None])
+
+
+def _contrast(
+    roster: Roster, starts: NDArray[np.int64], members: NDArray[np.int64], group: int, now: int
+) -> Contrast | None:
+    mine = [int(each) for each in members[starts[group] : starts[group + 1]]]
+    living = [each for each in mine if roster.silent_for(each, now) <= FRESH_INTERVALS]
+    return contrast(roster, mine[0], living, now)
 
 
 def _whole(group: Series) -> Series:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from math import log10
+from collections.abc import Mapping
+from math import isfinite, log10
+from typing import Literal
 
 from detectors.anomaly import Anomaly, Family, Signal, anomaly_id
 from detectors.episode import PUBLISH
@@ -11,16 +13,30 @@ from detectors.roster import Roster
 from detectors.stamps import age_of
 from detectors.telemetry import Kind, Series
 
+DEFAULT_BUDGET = 0.25
+"""False episodes per series and week at which scores are published as they are."""
+LOAD_FRESH_INTERVALS = 3.2
+"""Intervals after which a count of requests no longer describes the same minute; as `grid.MAX_GAP`."""
+
 
 class Publisher:
-    """Keeps the newest word on each open episode of a domain and closes those that fell silent."""
+    """Keeps the newest word on each open episode of a domain and closes those that fell silent.
+
+    Parameters
+    ----------
+    budgets
+        False episodes per series and week that a user pays for, by `Signal.source`. Of a tenth of the default
+        budget a score must be ten times as rare to count as much: one is taken off.
+    """
 
     SILENT_INTERVALS = 5
     """Intervals without a sample after which an open episode is closed: nobody knows how it went on."""
 
-    def __init__(self, domain: str, roster: Roster) -> None:
+    def __init__(self, domain: str, roster: Roster, budgets: Mapping[str, float] | None = None) -> None:
         self.domain = domain
         self.roster = roster
+        self.dearer = {source: log10(DEFAULT_BUDGET / each) for source, each in (budgets or {}).items()}
+        """Powers of ten that are taken off each score; negative where the budget is larger."""
         self.open: dict[int, Anomaly] = {}
 
     def speak(
@@ -45,7 +61,8 @@ class Publisher:
         if series is None or meaning is None:
             return None
         crowd = log10(int(self.roster.crowd[row]))
-        score = max(lasting - crowd, 0.0)
+        source = _source(series, meaning.family)
+        score = max(lasting - crowd - self.dearer.get(source, 0.0), 0.0) if lasting > 0 else 0.0
         known = self.open.get(row)
         if known is None and (close or score < PUBLISH):
             return None
@@ -74,6 +91,7 @@ class Publisher:
             scale=_short(abs(unshaped(shape, offset, expected + scale) - base)),
             sample=self._sample(row, ts_ms),
             exemplar=exemplar or (known.exemplar if known else None),
+            load_ratio=self._load_ratio(row, ts_ms),
         )
         if close:
             del self.open[row]
@@ -95,6 +113,15 @@ class Publisher:
         """Drop episodes of evicted rows."""
         for row in rows:
             self.open.pop(row, None)
+
+    def _load_ratio(self, row: int, ts_ms: int) -> float | None:
+        """Return the requests behind a row over what is usual for them."""
+        rows = self.roster.rows
+        load = int(rows["load_row"][row])
+        if load < 0 or load == row or self.roster.silent_for(load, ts_ms) > LOAD_FRESH_INTERVALS:
+            return None
+        now, usual = float(rows["last_value"][load]), self._raw(load, float(rows["median"][load]))
+        return _short(now / usual) if isfinite(now) and usual > 0 else None
 
     def _form(self, row: int) -> tuple[int, float, bool, float]:
         """Return shape, offset, whether inverted, and at what."""
@@ -118,9 +145,13 @@ def _short(x: float) -> float:
     return float(f"{x:.6g}")
 
 
+def _source(series: Series, family: Family) -> Literal["metric", "edge", "log"]:
+    return "log" if family is Family.LOG else "edge" if series.peer is not None else "metric"
+
+
 def _signal(series: Series, family: Family) -> Signal:
     return Signal(
-        source="log" if family is Family.LOG else "edge" if series.peer is not None else "metric",
+        source=_source(series, family),
         metric=series.metric,
         family=family,
         # The rate of a counter is in its unit per second.

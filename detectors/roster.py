@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,6 +17,9 @@ from detectors.telemetry import Kind, Series
 _KIND = {Kind.GAUGE: 0, Kind.COUNTER: 1, Kind.DELTA: 2}
 LIVE_INTERVALS = 5
 """Intervals without a sample after which an instance no longer counts as one of several."""
+
+_BY_REQUESTS = frozenset({Family.ERROR, Family.CPU, Family.MEMORY, Family.SATURATION, Family.IO})
+"""Families that requests drive: failures are divided by them, and use is told apart from load."""
 
 UNKNOWN, NO_WHOLE = -1, -2
 
@@ -82,9 +86,9 @@ class Roster:
         self._service_number: dict[str, int] = {}
         self._group_number: dict[Series, int] = {}
         self.group_series: list[Series] = []
-        self.whole_of_group = np.empty(0, np.int32)
+        self.whole_of_group = np.full(256, UNKNOWN, np.int32)
         """Row of a group's instances taken together; UNKNOWN at first, NO_WHOLE where there is none."""
-        self.is_mixed = np.empty(0, np.bool_)
+        self.is_mixed = np.zeros(256, np.bool_)
         """Groups of which two versions live, as seen at the last refresh."""
         self._version_number: dict[str, int] = {}
         self._version_of_row = np.zeros(256, np.int32)
@@ -141,6 +145,14 @@ class Roster:
         self.derived = set(derived)
         self.speaker[derived] = -1
 
+    def largest(self) -> tuple[str, str, int]:
+        """Return the service and metric that have the most rows, and how many."""
+        counted = Counter((each.service, each.metric) for each in self.series if each is not None)
+        if not counted:
+            return "", "", 0
+        (service, metric), rows = min(counted.items(), key=lambda item: (-item[1], item[0]))
+        return service, metric, rows
+
     def members(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return rows sorted by group, and where each group begins; rebuilt when rows were given or taken."""
         if self._members is None:
@@ -172,7 +184,7 @@ class Roster:
         lowest, highest = np.full(groups, 2**31 - 1), np.zeros(groups, np.int64)
         np.minimum.at(lowest, group[living], version[living])
         np.maximum.at(highest, group[living], version[living])
-        self.is_mixed = lowest < highest
+        self.is_mixed[:groups] = lowest < highest
 
     def _next_row(self) -> int:
         if self.free:
@@ -211,9 +223,11 @@ class Roster:
             number = self._group_number.setdefault(group, len(self.group_series))
             if number == len(self.group_series):
                 self.group_series.append(group)
-                first = NO_WHOLE if is_template(series) else UNKNOWN
-                self.whole_of_group = np.append(self.whole_of_group, np.int32(first))
-                self.is_mixed = np.append(self.is_mixed, False)
+                if number >= len(self.whole_of_group):
+                    more = np.full(number, UNKNOWN, np.int32)
+                    self.whole_of_group = np.concatenate([self.whole_of_group, more])
+                    self.is_mixed = np.concatenate([self.is_mixed, np.zeros(number, np.bool_)])
+                self.whole_of_group[number] = NO_WHOLE if is_template(series) else UNKNOWN
             self.group_of_row[row] = number
             if series.version is not None:
                 version = self._version_number.setdefault(series.version, len(self._version_number) + 1)
@@ -229,7 +243,7 @@ class Roster:
         if self.is_load[row]:
             self._loads.setdefault(place, []).append(row)
             self._dirty.add(place)
-        if meaning.volume is not Volume.NONE or meaning.family is Family.ERROR:
+        if meaning.volume is not Volume.NONE or meaning.family in _BY_REQUESTS:
             self._thirsty.setdefault(place, []).append(row)
             self._dirty.add(place)
 

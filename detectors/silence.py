@@ -41,8 +41,10 @@ class _Service:
 class Silence:
     """Watches when each service spoke last; asked once a minute of event time."""
 
-    def __init__(self, domain: str, roster: Roster) -> None:
+    def __init__(self, domain: str, roster: Roster, dearer: float = 0.0) -> None:
         self.domain = domain
+        self._dearer = dearer
+        """Powers of ten that the alert budget takes off a score."""
         self._roster = roster
         self._services: dict[str, _Service] = {}
 
@@ -80,7 +82,7 @@ class Silence:
     def _say(self, name: str, service: _Service, now: int) -> Anomaly:
         interval = service.interval_ms
         spoken = (service.last_ms - service.first_ms) / interval
-        score = round(min(log10(spoken / (service.gaps + 1)), MOST), 3)
+        score = round(min(log10(spoken / (service.gaps + 1)), MOST) - self._dearer, 3)
         first_ms = service.last_ms + interval
         signal = Signal(source="metric", metric=METRIC, family=Family.STALE, unit="s")
         service.open = Anomaly(

@@ -42,7 +42,7 @@ def unpack(state: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     checksum, size = int.from_bytes(state[5:9], "big"), int.from_bytes(state[9:13], "big")
     body = memoryview(state)[_PREFIX:]
     if zlib.crc32(body) != checksum:
-        raise ValueError("detector state is damaged: its checksum does not match")
+        raise ValueError("detector state is damaged: its checksum does not match; use an older one, or none")
     document = json.loads(bytes(body[:size]))
     arrays: dict[str, NDArray[Any]] = {}
     at = size

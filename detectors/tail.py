@@ -231,14 +231,14 @@ def learn_week(row: Row, level: int, now: int) -> None:
 def habit_of(row: Row, now: int) -> float:
     """Return what this time brought on both of the last two days, or in both of the last two weeks; or 0.
 
-    Days allow for half an hour, weeks for a whole one: twice a year clocks are put forward or back.
+    An hour early or late: twice a year clocks are put forward or back.
     """
     hour = now // HOUR_MS
     if row.hour == 0 or hour - signed(row.hour) > 1:
         return 0.0
-    nearest = hour - 1 if now % HOUR_MS < HOUR_MS // 2 else hour + 1
-    most = max(_daily(row, hour), _daily(row, nearest))
+    most = 0
     for k in range(hour - 1, hour + 2):
+        most = max(most, _daily(row, k))
         if k <= row.hour:
             # Entered already: what it brought in both weeks was noted then.
             most = max(most, signed(row.usual[k & 1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -45,6 +45,9 @@ class Series(NamedTuple):
 class Catalog:
     """Numbers series densely, in order of first sight; the same series always gets the same number.
 
+    Numbers are never given to another. A series that was retired gets a new one when it comes back; whoever
+    remembers numbers asks again when `generation` has changed.
+
     Examples
     --------
     >>> catalog = Catalog()
@@ -56,7 +59,9 @@ class Catalog:
 
     def __init__(self) -> None:
         self._ids: dict[Series, int] = {}
-        self._series: list[Series] = []
+        self._series: list[Series | None] = []
+        self.generation = 0
+        """Times that series were retired."""
 
     def intern(self, series: Series) -> int:
         """Return the number of `series`, giving it the next free one on first sight. O(1)."""
@@ -69,10 +74,34 @@ class Catalog:
     def known(self, series: Series) -> Series:
         """Return the catalog's own object for a series that it has, else the series itself."""
         found = self._ids.get(series)
-        return series if found is None else self._series[found]
+        return series if found is None else self[found]
 
     def __getitem__(self, number: int) -> Series:
-        return self._series[number]
+        found = self._series[number]
+        if found is None:
+            raise KeyError(f"series {number} was retired")
+        return found
+
+    def __contains__(self, number: int) -> bool:
+        return self._series[number] is not None
+
+    @property
+    def living(self) -> int:
+        """Series that are known: all that were ever seen, but for those retired."""
+        return len(self._ids)
+
+    def retire(self, numbers: Iterable[int]) -> None:
+        """Forget series; their numbers stay unused."""
+        for number in numbers:
+            series = self._series[number]
+            if series is not None:
+                del self._ids[series]
+                self._series[number] = None
+        self.generation += 1
+
+    def skip(self) -> None:
+        """Leave out a number: of a series that was retired before this catalog was restored."""
+        self._series.append(None)
 
     def __len__(self) -> int:
         return len(self._series)

@@ -85,7 +85,16 @@ class DetectSettings(_Group):
         default_factory=dict, description="Topic to decoder name, for topics outside the table of defaults."
     )
     alert_budget: float = Field(
-        0.25, gt=0, description="False episodes per series and week that a user is willing to pay for."
+        0.25,
+        gt=0,
+        allow_inf_nan=False,
+        description="False episodes per series and week that a user is willing to pay for.",
+    )
+    alert_budget_edges: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="The same for edges; by default `alert_budget`."
+    )
+    alert_budget_logs: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="The same for counts of log lines."
     )
     lateness_s: float = Field(
         5.0, ge=0, description="How far behind the newest event time a record may come and still be on time."

@@ -5,6 +5,7 @@
 
 from detectors.online.adapter import RiverAdapter
 from detectors.online.contract import CHECKS, check
+from detectors.online.guard import Guarded
 from detectors.online.protocol import OnlineDetector, Sample
 from detectors.online.reference import Reference
 from detectors.online.registry import Listed, available
@@ -12,6 +13,7 @@ from detectors.online.suite import Suite
 
 __all__ = [
     "CHECKS",
+    "Guarded",
     "Listed",
     "OnlineDetector",
     "Reference",

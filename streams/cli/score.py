@@ -53,16 +53,20 @@ def score(
     if detector not in known:
         raise UserError(f"there is no detector {detector!r}; `headwater detectors` lists them")
     file = read_series(series)
+    quarantined: dict[str, str] = {}
     if detector == "suite":
         scored, seconds = run_suite(file, budget)
     else:
         try:
-            scored, seconds = run_detector(file, known[detector].make, budget)
+            scored, seconds, quarantined = run_detector(file, known[detector].make)
         except ValueError as error:
             raise UserError(str(error)) from None
     if out is not None:
         write_scores(out, file, scored)
     found = summarise(file, scored, budget, seconds)
+    found["total"]["quarantined"] = len(quarantined)
+    for name, reason in quarantined.items():
+        typer.echo(f"{detector} raised on {name} and was silenced there: {reason}", err=True)
     if as_json:
         import orjson
 

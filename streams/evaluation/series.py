@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from detectors.online import OnlineDetector
+from detectors.online import Guarded, OnlineDetector
 from detectors.suite import MEMBERS, Scored, SuiteBank
 from streams.errors import UserError
 
@@ -87,22 +87,27 @@ def run_suite(file: SeriesFile, budget: float) -> tuple[Scored, float]:
     return SuiteBank(budget).score(file.number, file.ts_ms, file.value), perf_counter() - begin
 
 
-def run_detector(file: SeriesFile, make: Callable[[], OnlineDetector], budget: float) -> tuple[Scored, float]:
+def run_detector(
+    file: SeriesFile, make: Callable[[], OnlineDetector]
+) -> tuple[Scored, float, dict[str, str]]:
     """Score all rows with a detector of one series, one object a series; it scores, but never alerts.
 
-    Its scores are its own surprise, of which no budget can be taken.
+    Its scores are its own surprise, of which no budget can be taken. One that raises is quarantined for its
+    series: name and reason are returned last.
     """
     begin = perf_counter()
     n = len(file.number)
     score = np.zeros(n)
-    detectors = [make() for _ in file.names]
+    detectors = [Guarded(make()) for _ in file.names]
     columns = zip(file.number.tolist(), file.ts_ms.tolist(), file.value.tolist(), strict=True)
     for row, (number, ts_ms, value) in enumerate(columns):
         sample: Any = {"ts_ms": ts_ms, "value": value}
         score[row] = detectors[number].score_one(sample)
         detectors[number].learn_one(sample)
     nothing = Scored(score, np.zeros(n, np.int8), np.full(n, -1, np.int64), np.zeros(n, np.int8))
-    return nothing, perf_counter() - begin
+    named = zip(file.names, detectors, strict=True)
+    quarantined = {name: each.quarantined for name, each in named if each.quarantined is not None}
+    return nothing, perf_counter() - begin, quarantined
 
 
 def write_scores(path: Path, file: SeriesFile, scored: Scored) -> None:

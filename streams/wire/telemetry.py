@@ -99,12 +99,18 @@ class TelemetryBuilder:
         self._catalog = catalog
         self._domains: dict[str, _Columns] = {}
         self._caches: dict[type[Any], Any] = {}
+        self._generation = 0
 
     def cache(self, kind: type[Cache]) -> Cache:
         """The one `kind()` of this builder: what a decoder knows of the catalogs' numbers.
 
         Not part of the state; a restart begins without it, and nothing that is published depends on it.
         """
+        generation = sum(columns.catalog.generation for columns in self._domains.values())
+        if generation != self._generation:
+            # Series were retired: what decoders know of their numbers leads nowhere any more.
+            self._caches.clear()
+            self._generation = generation
         found: Cache | None = self._caches.get(kind)
         if found is None:
             found = self._caches[kind] = kind()

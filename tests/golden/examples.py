@@ -71,6 +71,7 @@ ANOMALY = Anomaly(
     member="level",
     sample=((T0 - 15_000, 2.51e9), (T0, 3.9e9), (T0 + 15_000, 4.2e9)),
     exemplar="OOM command not allowed when used memory > 'maxmemory'.",
+    load_ratio=1.04,
 )
 EDGE_ANOMALY = ANOMALY.model_copy(
     update={

@@ -134,3 +134,40 @@ def test_detectors_are_listed_with_their_parameters(capsys):
     listed = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert listed["suite"]["source"] == "headwater"
     assert listed["river-half-space-trees"]["parameters"]["n_trees"] == 10
+
+
+class Touchy:
+    """A user's detector that cannot stand values above 100."""
+
+    def score_one(self, x):
+        return float("nan") if x["value"] < 9 else x["value"]
+
+    def learn_one(self, x):
+        if x["value"] > 100:
+            raise RuntimeError("too much")
+
+    def dump(self):
+        return b""
+
+    def restore(self, state):
+        pass
+
+
+def test_a_detector_that_raises_is_silenced_for_that_series_and_counted(
+    series_file, tmp_path, capsys, monkeypatch
+):
+    import detectors.online
+    from detectors.online.registry import Listed
+
+    listed = {"touchy": Listed("touchy", "mine", "values", {}, Touchy)}
+    monkeypatch.setattr(detectors.online, "available", lambda: listed)
+    out = tmp_path / "scores.parquet"
+    main(["score", str(series_file), "--detector", "touchy", "--out", str(out), "--json"])
+    told = capsys.readouterr()
+    assert json.loads(told.out)["total"]["quarantined"] == 1
+    assert "touchy raised on burst" in told.err
+    rows = pq.read_table(out).to_pylist()
+    assert np.isfinite([row["score"] for row in rows]).all()
+    late = [row for row in rows if row["ts_ms"] > 720 * 5 * MINUTE]
+    assert max(row["score"] for row in late if row["series"] == "burst") == 0
+    assert max(row["score"] for row in late if row["series"] == "calm") > 9

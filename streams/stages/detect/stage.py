@@ -182,6 +182,13 @@ class DetectStage:
         metrics.ACTIVE_SERIES.set(sum(each.unit.series for each in owned))
         evicted = sum(each.unit.evicted for each in owned)
         metrics.SERIES_EVICTED.inc(max(0, evicted - self._evicted))
+        if evicted > self._evicted:
+            log.warning(
+                "series evicted for lack of room: drop labels that vary, or raise max_series",
+                evicted=evicted - self._evicted,
+                max_series=self._settings.detect.max_series,
+                most=[each.unit.offender for each in owned],
+            )
         self._evicted = evicted
         for each in owned:
             for partition, offset in each.unit.offsets.items():

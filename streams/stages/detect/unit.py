@@ -63,7 +63,12 @@ class Unit:
         self._count = count
         self._settings = settings
         self._clocks = clocks
-        self._config = DetectorConfig(alert_budget=settings.alert_budget, max_series=settings.max_series)
+        self._config = DetectorConfig(
+            alert_budget=settings.alert_budget,
+            alert_budget_edges=settings.alert_budget_edges,
+            alert_budget_logs=settings.alert_budget_logs,
+            max_series=settings.max_series,
+        )
         self._lateness_ms = int(settings.lateness_s * 1000)
         self._detectors: dict[str, Detector] = {}
         self._progress_ms: dict[str, int] = {}
@@ -213,12 +218,22 @@ class Unit:
     @property
     def series(self) -> int:
         """Series known to the detectors."""
-        return sum(len(detector.catalog) for detector in self._detectors.values())
+        return sum(detector.catalog.living for detector in self._detectors.values())
 
     @property
     def evicted(self) -> int:
         """Series forgotten for lack of room, ever."""
         return sum(detector.evicted for detector in self._detectors.values())
+
+    @property
+    def offender(self) -> str:
+        """The service and metric with the most series, in words: whom to ask when series are evicted."""
+        found = {domain: detector.largest for domain, detector in self._detectors.items()}
+        if not found:
+            return "nobody"
+        domain = max(found, key=lambda each: found[each][2])
+        service, metric, rows = found[domain]
+        return f"{metric} of {service} in {domain} with {rows} series"
 
     @property
     def has_news(self) -> bool:
