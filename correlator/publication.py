@@ -29,14 +29,12 @@ def compose(
     ranked: list[Scored],
     calibration: Calibration,
     domain: str,
-    born_ms: int | None = None,
 ) -> Incident:
     """Fill one revision; `revision`, `status` and `what_changed` are the caller's to set.
 
-    What its confidence rests on is left in `state.looks`, for a verdict to learn from. `born_ms` is where the
-    domain's event time began.
+    What its confidence rests on is left in `state.looks`, for a verdict to learn from.
     """
-    state.looks = features(ranked, scene, state, born_ms) if ranked else {}
+    state.looks = features(ranked, scene, state) if ranked else {}
     first = calibration.probability(state.looks) if ranked else LEAST
     confidences = spread(ranked, first)
     hypotheses = tuple(

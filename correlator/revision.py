@@ -45,7 +45,7 @@ def revise(
         within=_own_part(memory, state),
     )
     ranked = rank(scene, without)
-    incident = compose(state, scene, ranked, memory.calibration, memory.domain, memory.born_ms)
+    incident = compose(state, scene, ranked, memory.calibration, memory.domain)
     top = incident.hypotheses[0].service if incident.hypotheses else None
     sure = surely(incident.hypotheses[0].confidence, state.sure) if incident.hypotheses else False
     said = f"{top}|{sorted(state.services)}|{incident.abstention}|{incident.is_candidate}|{sure}"

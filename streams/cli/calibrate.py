@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from streams.errors import UserError
 if TYPE_CHECKING:
     from correlator.confidence import Prior
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 LEAST = 30
 """Incidents below which a fit says more about them than about the next one."""
@@ -25,12 +26,16 @@ SHOWN = 10
 @app.command()
 def calibrate(
     recordings: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="RECORDING…",
             help="Folders of labelled recordings; one that holds several is taken whole.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    worlds: Annotated[
+        int, typer.Option(min=0, help="Also simulate so many random systems of eight faults each.")
+    ] = 0,
     out: Annotated[
         Path | None,
         typer.Option(help="Write the fit as a module of constants, as correlator/confidence_prior.py."),
@@ -40,15 +45,21 @@ def calibrate(
 ) -> None:
     """Run labelled recordings blind and fit how likely the first hypothesis is right.
 
+    The prior that is shipped: headwater calibrate DATA --worlds 45 --out correlator/confidence_prior.py
+
     Printed is how the confidence does on systems that it was not fitted on: each system in turn is left out,
     the rest is fitted, and the one is judged. The prior that is written is fitted on all of them.
     """
     # Imported here: numba and Arrow take a second that `--help` need not wait for.
     from streams.evaluation.confidence_fit import fit, left_out, quality, stated, table
     from streams.evaluation.evaluate import open_named
-    from streams.evaluation.examples import gather
+    from streams.evaluation.examples import gather, simulated
 
-    examples = gather(open_named(recordings), jobs)
+    opened = open_named(recordings) if recordings else []
+    if not opened and not worlds:
+        raise UserError("say what to learn from: folders of labelled recordings, or --worlds N")
+    with TemporaryDirectory(prefix="headwater-worlds-") as folder:
+        examples = gather([*opened, *simulated(worlds, Path(folder))], jobs)
     data = table(examples)
     judged = data.judged
     systems = sorted({str(s) for s in data.system})

@@ -28,6 +28,7 @@ class Table:
 
     names: tuple[str, ...]
     x: Floats
+    """One row an example; not a number where a system cannot show the feature."""
     y: Floats
     weight: Floats
     judged: NDArray[np.bool_]
@@ -42,7 +43,7 @@ def table(examples: Sequence[Example]) -> Table:
         times[e.recording, e.incident_id] = times.get((e.recording, e.incident_id), 0) + 1
     return Table(
         names,
-        np.array([[e.looks.get(name, 0.0) for name in names] for e in examples], dtype=np.float64),
+        np.array([[e.looks.get(name, np.nan) for name in names] for e in examples], dtype=np.float64),
         np.array([float(e.right) for e in examples]),
         np.array([1.0 / times[e.recording, e.incident_id] for e in examples]),
         np.array([e.judged for e in examples]),
@@ -57,10 +58,13 @@ def fit(data: Table, rows: NDArray[np.bool_] | None = None, l2: float = L2) -> P
     """
     chosen = np.ones(len(data.y), dtype=np.bool_) if rows is None else rows
     x, y, weight = data.x[chosen], data.y[chosen], data.weight[chosen]
-    centre = np.average(x, axis=0, weights=weight)
-    scale = np.sqrt(np.average((x - centre) ** 2, axis=0, weights=weight))
+    shown = np.where(np.isnan(x), 0.0, weight[:, None])
+    total = np.maximum(shown.sum(axis=0), ALIKE)
+    centre = (np.nan_to_num(x) * shown).sum(axis=0) / total
+    apart = np.nan_to_num(x - centre)
+    scale = np.sqrt((apart**2 * shown).sum(axis=0) / total)
     varies = scale > ALIKE
-    z = np.column_stack([np.ones(len(y)), (x[:, varies] - centre[varies]) / scale[varies]])
+    z = np.column_stack([np.ones(len(y)), apart[:, varies] / scale[varies]])
     decay = np.full(z.shape[1], l2)
     decay[0] = 1e-3
     beta = np.zeros(z.shape[1])
@@ -87,7 +91,7 @@ def stated(data: Table, prior: Prior) -> Floats:
     for number, name in enumerate(data.names):
         if name in prior.weights:
             column = (data.x[:, number] - prior.centre[name]) / prior.scale[name]
-            z += prior.weights[name] * column
+            z += prior.weights[name] * np.nan_to_num(column)
     p: Floats = np.clip(1.0 / (1.0 + np.exp(-np.clip(z, -30.0, 30.0))), LEAST, MOST)
     return p
 

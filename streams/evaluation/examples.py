@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from correlator.engine import Engine
 from correlator.evidence import EvidenceItem, Progress
@@ -16,7 +17,10 @@ from streams.evaluation.published import Ledger
 from streams.evaluation.run import SETTLE_MS, collect_evidence, patience_ms
 from streams.evaluation.signals import chosen_signals
 from streams.recording import Recording
+from streams.simulator import CampaignOptions, run_campaign
 from streams.wire.evidence import progress
+
+SEEDS = (10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 24, 25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,23 @@ def gather(recordings: Sequence[Recording], jobs: int) -> list[Example]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(recordings)), context) as pool:
         return [example for found in pool.map(examples_of, recordings) for example in found]
+
+
+def simulated(worlds: int, folder: Path) -> Iterator[Recording]:
+    """Simulated systems to learn from, the same for the same number: 8 to 27 services, eight faults each.
+
+    Seed 17 and seeds from 200 on are not among them: they are for judging.
+    """
+    for count in range(worlds):
+        seed, number = SEEDS[count % len(SEEDS)], 1 + count // len(SEEDS)
+        options = CampaignOptions(
+            seed=seed,
+            faults=8,
+            hours=3.0 if number % 2 == 0 else 0.7,
+            services=8 + (7 * seed + 11 * number) % 20,
+        )
+        path = run_campaign(number, folder / f"seed-{seed}", options)
+        yield replace(Recording.open(path), name=f"seed-{seed}/{path.name}")
 
 
 def label(recording: Recording, evidence: Iterable[EvidenceItem]) -> list[Example]:
@@ -106,4 +127,4 @@ def _looks(
     return ledger, looks
 
 
-__all__ = ["Example", "examples_of", "gather", "label"]
+__all__ = ["Example", "examples_of", "gather", "label", "simulated"]
