@@ -35,8 +35,8 @@ TURN_S = 0.1
 QUEUED_KBYTES = 32_768
 """Fetched and not yet decoded, at most; librdkafka's own default is twice that."""
 SNAPSHOT_SHARE = 0.1
-"""Of all time, at most, for snapshots: those of a million series take seconds, and are then written less often
-than `snapshot_interval_s` says."""
+"""Of all time, at most, for snapshots: those of a million series take seconds, and are then written less
+often than `snapshot_interval_s` says."""
 LOOK_FOR_PARTITIONS_S = 60.0
 
 
