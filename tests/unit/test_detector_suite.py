@@ -168,3 +168,39 @@ def test_an_interrupt_is_not_swallowed():
 
     with pytest.raises(KeyboardInterrupt):
         RiverAdapter(Interrupted, "interrupted").learn_one({"ts_ms": 1, "value": 1.0})
+
+
+class Mine:
+    """Distance from seven, in the unit of the series."""
+
+    def __init__(self, width=2.5):
+        self.width = width
+
+    def score_one(self, x):
+        return abs(x["value"] - 7) / self.width
+
+    def learn_one(self, x):
+        pass
+
+
+def test_a_package_brings_its_own_detector_and_a_broken_one_takes_nothing_away(monkeypatch):
+    from importlib.metadata import EntryPoint
+
+    from detectors.online import registry
+
+    points = [
+        EntryPoint("mine", f"{__name__}:Mine", registry.GROUP),
+        EntryPoint("broken", "no.such.module:thing", registry.GROUP),
+    ]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
+    monkeypatch.setattr(
+        EntryPoint, "load", lambda point: Mine if point.name == "mine" else __import__("no.such")
+    )
+    found = registry.available()
+    assert found["mine"].parameters == {"width": 2.5}
+    assert found["mine"].summary == "Distance from seven, in the unit of the series"
+    assert found["mine"].make().score_one({"ts_ms": 1, "value": 12.0}) == 2.0
+    assert "cannot be loaded" in found["broken"].summary
+    with pytest.raises(ValueError, match="broken"):
+        found["broken"].make()
+    assert "suite" in found

@@ -1,0 +1,158 @@
+"""What telemetry does in real life: flapping, wraps, gaps, duplicates, other intervals, units and pods."""
+
+import numpy as np
+import pytest
+
+from detectors import Detector, Kind, SampleBatch, Series
+
+MINUTE = 60_000
+HOURS = 60
+
+
+def feed(detector, series, ts_ms, column):
+    number = detector.catalog.intern(series)
+    ts_ms = np.asarray(ts_ms, np.int64)
+    detector.observe(SampleBatch(ts_ms, np.full(len(ts_ms), number, np.int32), np.asarray(column, float)))
+
+
+def fleet(detector, minutes, seed=1, start=0):
+    """Three ordinary services, so that pools know what is usual."""
+    rng = np.random.default_rng(seed)
+    ts = (start + np.arange(1, minutes + 1)) * MINUTE
+    for k in range(3):
+        feed(detector, Series(f"calm{k}", "cpu", "pod", unit="%"), ts, 20 + rng.standard_normal(minutes))
+
+
+def said(detector, until, service="db"):
+    ticks = detector.advance(until * MINUTE)
+    return [a for tick in ticks for a in tick.anomalies if a.service == service]
+
+
+def noisy(minutes, seed=2):
+    return 20 + np.random.default_rng(seed).standard_normal(minutes)
+
+
+def minutes_of(count):
+    return np.arange(1, count + 1) * MINUTE
+
+
+def test_flapping_is_one_episode():
+    detector = Detector("shop")
+    fleet(detector, 180)
+    column = noisy(180)
+    column[120:160:2] += 60  # every other minute
+    feed(detector, Series("db", "cpu", "pod", unit="%"), minutes_of(180), column)
+    strong = [a for a in said(detector, 190) if a.score > 3]
+    assert strong
+    assert len({a.id for a in strong}) == 1
+
+
+def test_a_counter_that_wraps_skips_one_step_and_says_nothing():
+    detector = Detector("shop")
+    fleet(detector, 120)
+    total = (np.cumsum(np.full(120, 9e7)) + 2**31) % 2**32
+    assert (np.diff(total) < 0).any()
+    feed(detector, Series("db", "requests_total", "pod", kind=Kind.COUNTER), minutes_of(120), total)
+    assert said(detector, 125) == []
+
+
+def test_a_delta_is_what_happened_in_the_interval_and_no_rate_is_taken_of_it():
+    detector = Detector("shop")
+    fleet(detector, 100)
+    column = np.r_[np.full(90, 50.0), np.full(10, 900.0)]
+    feed(detector, Series("db", "failures", "pod", kind=Kind.DELTA), minutes_of(100), column)
+    worst = max(said(detector, 105), key=lambda a: a.score)
+    assert worst.observed == pytest.approx(900, rel=0.01)
+    assert worst.expected == pytest.approx(50, rel=0.05)
+
+
+def test_a_gap_is_not_an_anomaly_and_what_follows_is_compared_with_what_was():
+    detector = Detector("shop")
+    fleet(detector, 200)
+    ts, column = minutes_of(200), noisy(200)
+    column[170:] += 60
+    kept = (np.arange(200) < 120) | (np.arange(200) >= 150)
+    feed(detector, Series("db", "cpu", "pod", unit="%"), ts[kept], column[kept])
+    strong = [a for a in said(detector, 205) if a.score > 3 and a.signal.family == "cpu"]
+    assert min(a.first_ms for a in strong) == 171 * MINUTE
+
+
+def test_duplicates_and_disorder_within_the_watermark_change_nothing():
+    ts, column = minutes_of(120), noisy(120)
+    column[100:110] += 60
+    found = []
+    for order in (np.arange(120), np.r_[np.arange(0, 120, 2), np.arange(1, 120, 2), np.arange(120)]):
+        detector = Detector("shop")
+        fleet(detector, 120)
+        feed(detector, Series("db", "cpu", "pod", unit="%"), ts[order], column[order])
+        found.append(said(detector, 125))
+    assert found[0]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(15, 60), (60, 15), (60, 300)])
+def test_another_sampling_interval_is_not_an_anomaly(before_s, after_s):
+    detector = Detector("shop")
+    fleet(detector, 360)
+    ts = np.r_[
+        np.arange(before_s, 3 * 3600 + 1, before_s), np.arange(3 * 3600 + after_s, 6 * 3600 + 1, after_s)
+    ]
+    column = 20 + np.random.default_rng(3).standard_normal(len(ts))
+    feed(detector, Series("db", "cpu", "pod", unit="%"), ts * 1000, column)
+    assert [a for a in said(detector, 370) if a.score > 3] == []
+
+
+def test_a_jump_of_the_unit_is_one_episode_and_then_the_new_norm():
+    detector = Detector("shop")
+    fleet(detector, 300)
+    column = noisy(300)
+    column[120:] *= 1000  # seconds that became milliseconds, without telling
+    feed(detector, Series("db", "cpu", "pod", unit="%"), minutes_of(300), column)
+    strong = [a for a in said(detector, 310) if a.score > 3]
+    assert len({a.id for a in strong}) == 1
+    assert max(a.ts_ms for a in strong) <= 190 * MINUTE
+
+
+def test_a_jump_of_the_unit_that_is_declared_is_another_series():
+    detector = Detector("shop")
+    fleet(detector, 300)
+    column = noisy(300)
+    feed(detector, Series("db", "latency", "pod", unit="s"), minutes_of(150), column[:150])
+    feed(detector, Series("db", "latency", "pod", unit="ms"), minutes_of(300)[150:], 1000 * column[150:])
+    assert [a for a in said(detector, 310) if a.score > 3] == []
+
+
+def test_a_pod_that_is_sick_from_birth_is_seen_by_what_its_siblings_do():
+    detector = Detector("shop")
+    fleet(detector, 120)
+    for pod in range(2):
+        feed(detector, Series("db", "cpu", f"old-{pod}", unit="%"), minutes_of(120), noisy(120, seed=pod))
+    feed(detector, Series("db", "cpu", "new", unit="%"), minutes_of(120)[100:], 60 + noisy(20, seed=9))
+    sick = [a for a in said(detector, 125) if a.signal.instance == "new" and a.score > 3]
+    assert min(a.ts_ms for a in sick) <= 104 * MINUTE
+
+
+def test_a_service_without_a_past_is_measured_with_the_fleets_yardstick():
+    detector = Detector("shop")
+    fleet(detector, 140)
+    column = noisy(40)
+    column[20:] += 40  # twenty minutes after it was first seen
+    feed(detector, Series("db", "cpu", "pod", unit="%"), minutes_of(140)[100:], column)
+    strong = [a for a in said(detector, 145) if a.score > 3]
+    assert min(a.ts_ms for a in strong) <= 124 * MINUTE
+    assert max(abs(a.expected - 20) for a in strong) < 2
+
+
+@pytest.mark.parametrize("shift_h", [-1, 1])
+def test_a_nightly_job_is_known_on_the_night_the_clocks_change(shift_h):
+    days, rng = 5, np.random.default_rng(4)
+    detector = Detector("shop")
+    fleet(detector, days * 24 * HOURS)
+    column = 20 + rng.standard_normal(days * 1440)
+    for day in range(days):
+        begin = day * 1440 + 150 + (60 * shift_h if day == days - 1 else 0)
+        column[begin : begin + 30] += 40
+    feed(detector, Series("db", "cpu", "pod", unit="%"), minutes_of(days * 1440), column)
+    anomalies = said(detector, days * 1440 + 5)
+    assert max(a.score for a in anomalies if a.ts_ms < 1440 * MINUTE) > 8
+    assert max((a.score for a in anomalies if a.ts_ms > 4 * 1440 * MINUTE), default=0.0) < 5.0
