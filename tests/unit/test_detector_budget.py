@@ -151,3 +151,18 @@ def test_without_a_count_of_requests_nothing_is_said_about_traffic():
     anomalies = said(detector, 60)
     assert anomalies
     assert {a.load_ratio for a in anomalies} == {None}
+
+
+def test_what_decoders_know_of_numbers_is_forgotten_when_series_are_retired():
+    from streams.wire.telemetry import TelemetryBuilder
+
+    class Numbers:
+        pass
+
+    detector = Detector("shop", DetectorConfig(max_series=16))
+    builder = TelemetryBuilder(lambda domain: detector.catalog)
+    builder.number("shop", Series("stays", "cpu"))
+    before = builder.cache(Numbers)
+    assert builder.cache(Numbers) is before
+    churn(detector, 200)
+    assert builder.cache(Numbers) is not before
