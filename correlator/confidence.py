@@ -27,8 +27,8 @@ RATE = 0.05
 LEAST, MOST = 0.02, 0.98
 TEMPERATURE = 1.5
 """Scores this far apart are e times as likely; shares out what the first hypothesis leaves."""
-SURE, UNSURE = 0.8, 0.7
-"""An engineer acts from the first on without looking twice, and looks again below the second."""
+SURE = 0.8
+"""From here on an engineer acts without looking twice."""
 
 
 def features(ranked: list[Scored], scene: Scene, state: OpenIncident) -> dict[str, float]:
@@ -123,11 +123,6 @@ def _model(bias: float, weights: Mapping[str, float]) -> Any:
     for name, weight in weights.items():  # river offers no other way to begin with unequal weights
         model._weights[name] = weight
     return model
-
-
-def surely(confidence: float, before: bool) -> bool:
-    """Whether a confidence is one to act upon; it takes a clear loss to be sure no more."""
-    return confidence >= (UNSURE if before else SURE)
 
 
 def spread(ranked: list[Scored], first: float) -> list[float]:

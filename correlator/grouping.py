@@ -36,8 +36,8 @@ class OpenIncident:
     top: str | None = None
     flips: int = 0
     """How often a revision named another root than the one before."""
-    sure: bool = False
-    """Whether the confidence of the last revision was one to act upon."""
+    confidence: float = 0.0
+    """Of the last revision's first hypothesis."""
     looks: dict[str, float] = field(default_factory=dict)
     """What the confidence of the last revision rests on; see `confidence.features`."""
     was_candidate: bool = False

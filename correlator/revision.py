@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from correlator.confidence import surely
 from correlator.evidence import Change
 from correlator.evidence_window import KEEP_CHANGES_MS
 from correlator.grouping import OpenIncident, connected, surroundings
@@ -18,6 +17,9 @@ from correlator.service_evidence import weigh
 
 FOLLOW_MS = 240_000
 """How long after the opening evidence still shapes the ranking; later it is aftermath."""
+
+MOVED = 0.1
+"""Change of confidence that is worth a revision: a number that people act on must be that of the evidence."""
 
 
 def revise(
@@ -47,15 +49,16 @@ def revise(
     ranked = rank(scene, without)
     incident = compose(state, scene, ranked, memory.calibration, memory.domain)
     top = incident.hypotheses[0].service if incident.hypotheses else None
-    sure = surely(incident.hypotheses[0].confidence, state.sure) if incident.hypotheses else False
-    said = f"{top}|{sorted(state.services)}|{incident.abstention}|{incident.is_candidate}|{sure}"
-    if not quiet and not late and said == state.published:
+    confidence = incident.hypotheses[0].confidence if incident.hypotheses else 0.0
+    said = f"{top}|{sorted(state.services)}|{incident.abstention}|{incident.is_candidate}"
+    news = said != state.published or abs(confidence - state.confidence) >= MOVED
+    if not quiet and not late and not news:
         return None
-    changed = _what_changed(state, top, sure, late)
+    changed = _what_changed(state, top, confidence, late)
     if state.merged_into is not None:
         changed = f"merged into {state.merged_into}"
     state.flips += state.top is not None and top != state.top
-    state.published, state.top, state.sure = said, top, sure
+    state.published, state.top, state.confidence = said, top, confidence
     memory.remember(state, now_ms)
     state.was_candidate = incident.is_candidate
     state.revision += 1
@@ -174,7 +177,7 @@ def _own_part(memory: Memory, state: OpenIncident) -> Callable[[str], bool]:
     return lambda service: (near is None or service in near) and service not in others
 
 
-def _what_changed(state: OpenIncident, top: str | None, sure: bool, late: bool) -> str:
+def _what_changed(state: OpenIncident, top: str | None, confidence: float, late: bool) -> str:
     if state.revision == 0:
         return ""
     parts = []
@@ -182,6 +185,6 @@ def _what_changed(state: OpenIncident, top: str | None, sure: bool, late: bool) 
         parts.append("late evidence arrived")
     if top != state.top:
         parts.append(f"the first hypothesis is now {top}, it was {state.top}")
-    if sure != state.sure:
-        parts.append("the evidence suffices now" if sure else "the evidence no longer suffices to be sure")
+    if top == state.top and abs(confidence - state.confidence) >= MOVED:
+        parts.append(f"confidence is now {confidence:.0%}, it was {state.confidence:.0%}")
     return "; ".join(parts)

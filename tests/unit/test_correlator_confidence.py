@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from correlator import Engine
-from correlator.confidence import NEEDED, Calibration, Prior, surely
+from correlator.confidence import NEEDED, Calibration, Prior
 from correlator.confidence_prior import CENTRE, SCALE, WEIGHTS
 from correlator.evidence import Progress, Verdict
 from detectors.anomaly import Family
@@ -58,11 +58,6 @@ def test_what_was_learnt_survives_a_dump_and_a_prior_that_changed_its_features()
     assert other.dump()["weights"] == {"margin": mine.dump()["weights"]["margin"], "new": 2.0}
 
 
-def test_being_sure_takes_four_fifths_and_is_lost_below_seven_tenths():
-    assert [surely(p, False) for p in (0.79, 0.8)] == [False, True]
-    assert [surely(p, True) for p in (0.71, 0.69)] == [True, False]
-
-
 def test_the_shipped_prior_is_complete():
     assert WEIGHTS.keys() == CENTRE.keys() == SCALE.keys()
     assert min(SCALE.values()) > 0
@@ -79,6 +74,24 @@ def _incident():
         engine.apply(item)
     found = engine.apply(Progress(domain="shop", source="p", watermark_ms=T0 + 30 * MINUTE))
     return engine, found[-1]
+
+
+def test_a_confidence_that_moved_by_a_tenth_is_a_revision_that_says_so():
+    engine, items = Engine("shop"), [edge("web", "db"), edge("api", "db")]
+    at = T0 + 70 * MINUTE
+    items += episode("db", Family.SATURATION, at, score=7.0, minutes=6)
+    items += episode("db", Family.LATENCY, at, score=5.0, minutes=6)
+    items += episode("web", Family.CPU, at, score=5.0, minutes=6, unit="%", observed=60.0, expected=20.0)
+    items += [
+        a.model_copy(update={"score": 40.0, "peak_score": 40.0}) for a in items[2:] if at + 90_000 <= a.ts_ms
+    ]
+    found = []
+    for item in items:
+        engine.apply(item)
+    for minute in range(80 * 4):
+        found += engine.apply(Progress(domain="shop", source="p", watermark_ms=T0 + minute * MINUTE // 4))
+    said = [(r.revision, r.hypotheses[0].service, r.hypotheses[0].confidence, r.what_changed) for r in found]
+    assert any("confidence is now" in text for *_, text in said), said
 
 
 def _verdict(incident, number, *, right, at_ms):
