@@ -170,6 +170,9 @@ def test_no_line_is_too_odd(body):
         (None, "Traceback (most recent call last):", Severity.ERROR),
         (None, "0 errors found", Severity.ORDINARY),
         ("17", "all good", Severity.ORDINARY),
+        (None, "REINFORCED by WARNING, then an ERROR", Severity.WARNING),
+        (None, "INFORMED of an Exception", Severity.ERROR),
+        (None, "org.acme.FooErrors are counted", Severity.ORDINARY),
     ],
 )
 def test_severity_is_the_producers_word_or_read_from_the_line(declared, body, severity):
