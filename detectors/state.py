@@ -20,11 +20,20 @@ _PREFIX = len(MAGIC) + 1 + 4 + 4
 
 def pack(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
     """Serialise JSON-able `header` and `arrays`; layout: magic, version, CRC-32, header length, both."""
+    return b"".join(pieces(header, arrays))
+
+
+def pieces(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> list[bytes | memoryview]:
+    """Return what `pack` joins, without a copy of the arrays: valid until one of them changes."""
     layout = [(name, array.dtype.str, list(array.shape)) for name, array in arrays.items()]
     head = json.dumps({"header": header, "arrays": layout}, separators=(",", ":"), sort_keys=True).encode()
-    body = b"".join([head, *(np.ascontiguousarray(array).tobytes() for array in arrays.values())])
-    prefix = MAGIC + bytes([VERSION]) + zlib.crc32(body).to_bytes(4, "big") + len(head).to_bytes(4, "big")
-    return prefix + body
+    # An empty array has no bytes to look at.
+    views = [np.ascontiguousarray(array).data.cast("B") for array in arrays.values() if array.size]
+    checksum = zlib.crc32(head)
+    for view in views:
+        checksum = zlib.crc32(view, checksum)
+    prefix = MAGIC + bytes([VERSION]) + checksum.to_bytes(4, "big") + len(head).to_bytes(4, "big")
+    return [prefix, head, *views]
 
 
 def unpack(state: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

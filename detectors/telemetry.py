@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,10 @@ class Series(NamedTuple):
     """Remaining attributes, canonical: `k=v` sorted by key, joined by commas."""
 
 
+def _shared(text: Any) -> Any:
+    return sys.intern(text) if type(text) is str else text
+
+
 class Catalog:
     """Numbers series densely, in order of first sight; the same series always gets the same number.
 
@@ -67,14 +72,16 @@ class Catalog:
         """Return the number of `series`, giving it the next free one on first sight. O(1)."""
         found = self._ids.get(series)
         if found is None:
+            # Names and labels recur in thousands of series; decoders spell them anew each time.
+            service, metric, instance, peer, unit, kind, version, labels = map(_shared, series)
+            series = Series(service, metric, instance, peer, unit, kind, version, labels)
             found = self._ids[series] = len(self._series)
             self._series.append(series)
         return found
 
-    def known(self, series: Series) -> Series:
-        """Return the catalog's own object for a series that it has, else the series itself."""
-        found = self._ids.get(series)
-        return series if found is None else self[found]
+    def number_of(self, series: Series) -> int | None:
+        """Return the number of a series that the catalog has."""
+        return self._ids.get(series)
 
     def __getitem__(self, number: int) -> Series:
         found = self._series[number]

@@ -13,7 +13,7 @@ from streams import metrics
 from streams.errors import StateError
 from streams.settings import DetectSettings
 from streams.stages.detect.admission import Admission, admit
-from streams.stages.detect.snapshot import Snapshot
+from streams.stages.detect.snapshot import Blob, Snapshot, joined
 from streams.stages.detect.watermark import PartitionKey, Watermark
 from streams.wire.evidence import event_order, items_of_tick, progress
 from streams.wire.messages import EvidenceRecord
@@ -89,8 +89,10 @@ class Unit:
         try:
             for name, blob in snapshot.blobs.items():
                 if name.startswith("detector/"):
-                    self._detectors[name.removeprefix("detector/")] = Detector.load(blob, self._config)
-            return DecoderState.load(snapshot.blobs["decoder"])
+                    self._detectors[name.removeprefix("detector/")] = Detector.load(
+                        joined(blob), self._config
+                    )
+            return DecoderState.load(joined(snapshot.blobs["decoder"]))
         except (ValueError, KeyError) as error:
             raise StateError(f"snapshot {snapshot.sequence} of unit {snapshot.unit}: {error}") from None
 
@@ -241,10 +243,12 @@ class Unit:
         return self._saved != (self.offsets, self.watermark.value_ms)
 
     def snapshot(self) -> Snapshot:
-        """Return the state as of `offsets`; the next call has the next sequence number."""
+        """Return the state as of `offsets`, valid until the unit goes on; the next has the next sequence."""
         self.sequence += 1
         self._saved = (dict(self.offsets), self.watermark.value_ms)
-        blobs = {f"detector/{domain}": each.dump() for domain, each in self._detectors.items()}
+        blobs: dict[str, Blob] = {
+            f"detector/{domain}": each.dump_pieces() for domain, each in self._detectors.items()
+        }
         return Snapshot(
             unit=self.number,
             sequence=self.sequence,
