@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import pyarrow as pa
 import pytest
 
 from streams import settings
+from streams.cli import main
+from streams.evaluation.evaluate import open_named
+from streams.evaluation.examples import gather
 from streams.evaluation.run import settled_incidents
 from streams.recording import Ignored, Label, Recording, write_recording
 
@@ -287,3 +291,23 @@ def test_the_report_is_one_page_that_needs_nothing_from_elsewhere(shop, tmp_path
     assert text.count("<svg") == len(plots)
     assert "http" not in text.replace("http://www.w3.org/", "")
     assert "db-burns" in text
+
+
+def test_an_incident_is_an_example_of_what_it_looked_like_and_of_whether_its_name_was_right(shop, tmp_path):
+    other = shutil.copytree(shop / "db-burns", tmp_path / "blames-web")
+    labels = other / "labels.jsonl"
+    labels.write_text(labels.read_text().replace('"db"', '"web"'))
+
+    right, wrong = (gather(open_named([folder]), 1) for folder in (shop / "db-burns", other))
+
+    assert [example.right for example in right if example.judged] == [True]
+    assert [example.right for example in wrong if example.judged] == [False]
+    assert [example.looks for example in right] == [example.looks for example in wrong]
+    assert all({"lead", "score", "explains", "flips"} <= example.looks.keys() for example in right)
+
+
+def test_too_few_labelled_incidents_to_fit_on_are_counted(shop, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["calibrate", str(shop / "db-burns")])
+    assert ended.value.code == 2
+    assert "1 labelled incidents of 1 systems are too few" in capsys.readouterr().err
