@@ -236,20 +236,23 @@ def habit_of(row: Row, now: int) -> float:
     hour = now // HOUR_MS
     if row.hour == 0 or hour - signed(row.hour) > 1:
         return 0.0
-    most = 0
-    for k in range(hour - 1, hour + 2):
-        most = max(most, _daily(row, k))
-        if k <= row.hour:
-            # Entered already: what it brought in both weeks was noted then.
-            most = max(most, signed(row.usual[k & 1]))
-        else:
-            most = max(most, min(signed(row.week[k % WEEK]) & 15, signed(row.week[k % WEEK]) >> 4))
+    at = hour % WEEK
+    most = np.int64(0)
+    for k in range(-1, 2):
+        here = np.int64(row.week[_hour(at, k)])
+        most = max(most, min(row.week[_hour(at, k - 24)] & 15, row.week[_hour(at, k - 48)] & 15))
+        # Of hours that were entered already, what they brought in both weeks was noted then.
+        most = max(
+            most, np.int64(row.usual[(hour + k) & 1]) if hour + k <= row.hour else min(here & 15, here >> 4)
+        )
     return float(_HABIT_U[most])
 
 
 @compiled
-def _daily(row: Row, hour: int) -> int:
-    return min(signed(row.week[(hour - 24) % WEEK]) & 15, signed(row.week[(hour - 48) % WEEK]) & 15)
+def _hour(at: int, off: int) -> int:
+    """Return the hour of the week so many hours away, two days at most."""
+    at += off
+    return at + WEEK if at < 0 else at - WEEK if at >= WEEK else at
 
 
 @compiled
