@@ -34,9 +34,10 @@ TURN_S = 0.1
 """How long a turn waits for a full batch; bounds the delay that batching adds."""
 QUEUED_KBYTES = 32_768
 """Fetched and not yet decoded, at most; librdkafka's own default is twice that."""
+SHORT_SNAPSHOT_S = 0.5
 SNAPSHOT_SHARE = 0.1
-"""Of all time, at most, for snapshots: those of a million series take seconds, and are then written less
-often than `snapshot_interval_s` says."""
+"""Of all time, at most, for snapshots that are not short: those of a million series take seconds, and are
+then written less often than `snapshot_interval_s` says."""
 LOOK_FOR_PARTITIONS_S = 60.0
 
 
@@ -163,8 +164,8 @@ class DetectStage:
             self._batch = _next_batch(len(messages), now_s - began_s, self._batch, self._max_batch)
         if now_s - self._saved_at_s >= self._pause_s:
             self._save(list(self._ownership.units))
-            took_s = self._clocks.elapsed_s() - now_s
-            self._pause_s = max(self._settings.detect.snapshot_interval_s, took_s / SNAPSHOT_SHARE)
+            over_s = self._clocks.elapsed_s() - now_s - SHORT_SNAPSHOT_S
+            self._pause_s = max(self._settings.detect.snapshot_interval_s, over_s / SNAPSHOT_SHARE)
         if now_s - self._looked_at_s >= self._look_every_s:
             self._looked_at_s = now_s
             self._ownership.look_for_new_partitions()
