@@ -21,6 +21,8 @@ BRACKET = _class_of("()[]{}")
 EDGE = _class_of("()[]{}<>,;:.\"'!?")
 NUMERIC = DIGIT | _class_of(".,:/_+-%TZ")
 NUMBER = DIGIT | _class_of(".,:/_T+%-")
+LATER = NUMBER | _class_of("Z")
+ALNUM = LETTER | DIGIT
 NO_PATH = _class_of(",;\"'()[]") | SPACE
 NO_VALUE = _class_of(",;)]}&")
 KEY = WORD | _class_of(".-")
@@ -31,3 +33,4 @@ OPEN, SHUT, OPEN_LIST, SHUT_LIST, OPEN_MAP, SHUT_MAP = b"()[]{}"
 EQUALS, COMMA, COLON, BLANK, DOT, AT, SLASH, BACKSLASH = b"=,: .@/\\"
 DOUBLE, SINGLE, LESS, STAR, MORE, ZERO, ONE, PLUS, MINUS = b"\"'<*>01+-"
 SMALL_X, LARGE_X, VALUE = b"xXv"
+MIXTURE = b"x1x1x1"

@@ -16,19 +16,24 @@ import numpy as np
 from detectors.compiled import compiled
 from detectors.logs.cut import keep_level, without_payload, without_quotes
 from detectors.logs.letters import (
+    ALNUM,
+    BACKSLASH,
     BLANK,
+    COLON,
     DIGIT,
     DOUBLE,
     EQUALS,
     KEY,
     LARGE_X,
     LETTER,
+    MIXTURE,
     NO_VALUE,
     ONE,
     OPEN,
     OPEN_LIST,
     OPEN_MAP,
     SINGLE,
+    SLASH,
     SMALL_X,
     SPACE,
     VALUE,
@@ -134,6 +139,17 @@ def _add_word(shape: np.uint64, line: np.ndarray, begin: int, end: int) -> np.ui
             shape = _add(shape, ONE if any_of(line, value, i, DIGIT) else VALUE)
             key = False
             continue
+        if ALNUM[byte] and (i == begin or not ALNUM[line[i - 1]]):
+            # `mask._MIXED`: letters and digits that take turns are an id, whichever they are.
+            last, turns = _run_of(line, i, end)
+            # Before a path the letters next to it are its scheme.
+            scheme = last + 1 < end and line[last] == COLON and (line[last + 1] in (SLASH, BACKSLASH))
+            if turns >= 2 and last - i >= 6 and not scheme:
+                for k in range(len(MIXTURE)):
+                    shape = _add(shape, MIXTURE[k])
+                i = last
+                key = True
+                continue
         if not DIGIT[byte]:
             key = (key or LETTER[byte] or byte == 95) if KEY[byte] else False
             shape = _add(shape, byte)
@@ -149,3 +165,14 @@ def _add_word(shape: np.uint64, line: np.ndarray, begin: int, end: int) -> np.ui
             hexadecimal = hexadecimal and (line[k + 1] == SMALL_X or line[k + 1] == LARGE_X)
             shape = _add(shape, ZERO if hexadecimal else ONE)
     return shape
+
+
+@compiled
+def _run_of(line: np.ndarray, begin: int, end: int) -> tuple[int, int]:
+    """Return where a run of letters and digits ends, and how often a letter follows a digit in it."""
+    turns = 0
+    i = begin
+    while i < end and ALNUM[line[i]]:
+        turns += i > begin and LETTER[line[i]] and DIGIT[line[i - 1]]
+        i += 1
+    return i, turns

@@ -17,6 +17,7 @@ from detectors.logs.letters import (
     KEY,
     LABEL,
     LARGE_X,
+    LATER,
     LETTER,
     LOWER,
     MAIL,
@@ -81,7 +82,7 @@ def any_of(line: np.ndarray, begin: int, end: int, table: np.ndarray) -> bool:
 
 @compiled
 def _is_number(line: np.ndarray, begin: int, end: int) -> bool:
-    """Match `mask._WHOLE`, or less."""
+    """Match `mask._WHOLE`."""
     if line[begin] == PLUS or line[begin] == MINUS:
         begin += 1
     size = end - begin
@@ -98,7 +99,10 @@ def _is_number(line: np.ndarray, begin: int, end: int) -> bool:
     unit = end
     while unit > begin and end - unit < 5 and LETTER[line[unit - 1]]:
         unit -= 1
-    return all_of(line, begin, unit, NUMBER) and any_of(line, begin, unit, DIGIT)
+    first = begin
+    while first < unit and not DIGIT[line[first]]:
+        first += 1
+    return first < unit and all_of(line, begin, first, NUMBER) and all_of(line, first, unit, LATER)
 
 
 @compiled

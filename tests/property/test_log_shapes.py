@@ -15,6 +15,7 @@ PIECES = (
     *"abZ01x=,[](){}\"'/:.-_@+%?<>*&;!T#\\\t",
     *("23", "0x", "f00d", "abcdef12", " ", " ", "//", 'msg="', "level=", "key=", "http://", '] "', "= ["),
     *("12345678-abcd-ef00-1234-56789abcdef0", "host.prod.example.com", ": [", "<*>", "e5ms", "12ms"),
+    *("a1b2c3d4", "1Z2Z34", "x9y", "q8w7", "1T2"),
 )
 line = st.lists(st.sampled_from(PIECES), min_size=1, max_size=14).map("".join)
 
