@@ -34,6 +34,8 @@ TOLD_ERROR_MS = 60_000
 """How wrong a told time of beginning may be: people and schedulers round to minutes."""
 FINE_MS = 60_000
 """Below this interval, too: a sample of fifteen seconds is a reload or a lost packet."""
+HOLD_MS = 30_000
+"""What fine samples must show for so long, to open: a reload or a failover is over sooner."""
 LONE = 6.0
 """What a lone coarse sample pays, in powers of ten; detectors charge a lone minute 4."""
 
@@ -76,25 +78,35 @@ class Episode:
         return max(self.anomaly.first_ms + max(ARMED_MS, 2 * self.anomaly.interval_ms), self.grown_until_ms)
 
     def confirmed_between(self, from_ms: int, to_ms: int) -> float:
-        """As `score_between`, but a coarse or a fine sample must be borne out by the one before it.
+        """As `score_between`, but a coarse or a fine sample must be borne out by those before it.
 
-        .85·min(S, S_prev) + .15·max(S, S_prev), or S − 6 alone: five minutes of something are an anecdote,
-        and fifteen seconds a reload.
+        .85·low + .15·high over it and the one before it, or for fine samples those of the half minute before
+        it; or S − 6 alone: five minutes of something are an anecdote, and fifteen seconds a reload.
         """
         interval_ms = self.anomaly.interval_ms
         if FINE_MS <= interval_ms < COARSE_MS:
             return self.score_between(from_ms, to_ms)
         last = min(to_ms, self.armed_until_ms)
-        best, previous = 0.0, None
-        for ts, score in self.trace:
+        best = 0.0
+        for k, (ts, score) in enumerate(self.trace):
             if from_ms <= ts <= last:
-                both = score - LONE
-                if previous is not None and ts - previous[0] <= 2 * interval_ms:
-                    low, high = sorted((score, previous[1]))
-                    both = max(both, 0.85 * low + 0.15 * high)
-                best = max(best, both)
-            previous = ts, score
+                borne = self._borne_out(k)
+                best = max(best, score - LONE, borne)
         return best
+
+    def _borne_out(self, k: int) -> float:
+        """What the k-th update is worth beside those just before it; 0 where these do not reach back."""
+        interval_ms = self.anomaly.interval_ms
+        fine = interval_ms < FINE_MS
+        back_ms = HOLD_MS - interval_ms // 4 if fine else 1
+        ts, low = self.trace[k]
+        high = low
+        while k > 0 and ts - self.trace[k][0] < back_ms:
+            if self.trace[k][0] - self.trace[k - 1][0] > 2 * interval_ms:
+                return 0.0
+            k -= 1
+            low, high = min(low, self.trace[k][1]), max(high, self.trace[k][1])
+        return 0.85 * low + 0.15 * high if ts - self.trace[k][0] >= back_ms else 0.0
 
     @property
     def _slack_ms(self) -> int:

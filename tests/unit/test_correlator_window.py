@@ -38,10 +38,17 @@ def confirmed(scores, interval_ms):
     return episode(scores, interval_ms).confirmed_between(last_ms - interval_ms, last_ms)
 
 
-def test_one_fine_sample_is_a_blip_and_two_are_news():
+def test_what_fine_samples_show_is_news_when_it_has_lasted_half_a_minute():
     assert confirmed([8.0], 15_000) < 3.0
-    assert confirmed([8.0, 0.0], 15_000) < 3.0
-    assert confirmed([8.0, 8.0], 15_000) == 8.0
+    assert confirmed([8.0, 8.0], 15_000) < 3.0
+    assert confirmed([8.0, 8.0, 0.0], 15_000) < 3.0
+    assert confirmed([8.0, 8.0, 8.0], 15_000) == 8.0
+    assert confirmed([8.0, 8.0], 30_000) == 8.0
+
+
+def test_a_coarse_sample_must_be_borne_out_by_the_one_before_it():
+    assert confirmed([8.0], 300_000) == 2.0
+    assert confirmed([8.0, 4.0], 300_000) == pytest.approx(0.85 * 4.0 + 0.15 * 8.0)
 
 
 def test_a_minute_needs_no_second_one():
