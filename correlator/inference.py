@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from correlator.evidence_window import Episode
 from correlator.service_evidence import FLOOR, OWN_VOICE, ServiceEvidence, Weight
@@ -20,6 +21,11 @@ SEEN = 3.0
 """Weighted score of an edge that is sure to be in trouble."""
 ALONE_WORTH = 0.3
 """What a single dissenting caller's view of a much called service is worth."""
+CORES = frozenset({"{cpu}", "cores", "core", "1", "m", "s/s"})
+"""Units of work of which nobody knows how much there may be."""
+UNFELT = 0.4
+"""What is left of a processor's work that nobody waits for."""
+WAITING = ("lat", "gap", "sat")
 SERVED = frozenset({Family.LATENCY, Family.OWN_TIME})
 DEMAND = frozenset({Family.LOAD, Family.IO})
 AMPLIFIED = frozenset({Family.LOAD})
@@ -98,6 +104,22 @@ def _share_out(mine: ServiceEvidence, callers: int, spread: dict[str, float]) ->
         for name in seen:
             group.voices[name] *= worth * (1.0 - 0.6 * spread.get(name, 0.0))
         group.value = max(group.voices.values())
+
+
+def unfelt_work(evidence: Mapping[str, ServiceEvidence], felt: AbstractSet[str]) -> None:
+    """Discount a processor's work, told in cores, of a service whose users are measured and do not wait.
+
+    A backup, a crawler or a sidecar keeps a processor busy beside others' incidents; where the waiting of a
+    service's users is known and ordinary, it ran out of nothing.
+    """
+    for service, mine in evidence.items():
+        group = mine.groups.get("cpu")
+        if group is None or service not in felt or group.episode.anomaly.signal.unit not in CORES:
+            continue
+        if max(mine.value(name) for name in WAITING) <= FLOOR:
+            for voice in group.voices:
+                group.voices[voice] *= UNFELT
+            group.value *= UNFELT
 
 
 def demand(

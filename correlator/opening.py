@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from correlator.evidence import Change, ChangeKind
 from correlator.factors.traffic import asked_for
+from correlator.inference import CORES
 from correlator.service_evidence import FLOOR, NEVER_ALONE, ServiceEvidence
 from correlator.significance import BUSY_UTILISATION, utilisation
 from detectors.anomaly import Family
@@ -18,7 +19,6 @@ UNCORROBORATED = 0.4
 """What is left of V where nothing else agrees."""
 CALLER_SUFFERS = 0.5
 """Excess in a caller's latency, errors or gap that confirms a callee's trouble."""
-CORES = frozenset({"{cpu}", "cores", "core", "1", "m", "s/s"})
 SLIGHT = 1.0
 """Excess of latency, errors or gap up to which its users hardly notice."""
 RECENT_CHANGE_MS = 45 * 60_000

@@ -8,7 +8,7 @@ from correlator.evidence import Change
 from correlator.evidence_window import KEEP_CHANGES_MS
 from correlator.grouping import OpenIncident, connected, surroundings
 from correlator.incident import Incident, incident_id
-from correlator.inference import agreement, demand, time_between
+from correlator.inference import agreement, demand, time_between, unfelt_work
 from correlator.memory import Memory
 from correlator.publication import compose
 from correlator.ranking import rank
@@ -132,6 +132,7 @@ def picture(
     time_between(evidence, from_ms, to_ms)
     agreement(evidence, memory.topology, onset_ms)
     demand(evidence, memory.topology, from_ms, to_ms, onset_ms)
+    unfelt_work(evidence, memory.window.felt)
     if within is not None:
         evidence = {service: mine for service, mine in evidence.items() if within(service)}
     for mine in evidence.values():

@@ -224,7 +224,9 @@ def _entity(series: Series, have: frozenset[str], unit: str) -> Meaning:
         outward = have & _CLIENT and "server" not in have
         outward = outward or "reporter=source" in series.labels
         return _latency(Family.CLIENT_LATENCY if outward else Family.LATENCY, have, unit)
-    if have & _SATURATION and not have & {"ops", "workload"}:
+    if "hit" in have and (unit in _PERCENT_UNITS or unit == "1" or have & (_SHARE - {"rate"})):
+        return _cache_hits(unit)
+    if "flight" in have or (have & _SATURATION and not have & {"ops", "workload"}):
         if unit in _PERCENT_UNITS or unit == "1" or have & (_SHARE | {"utilization", "utilisation"}):
             share = 100.0 if unit in _PERCENT_UNITS else 1.0
             return Meaning(Family.SATURATION, Shape.LINEAR, floor=0.02 * share)
@@ -238,6 +240,12 @@ def _entity(series: Series, have: frozenset[str], unit: str) -> Meaning:
     if have & _IO:
         return Meaning(Family.IO, Shape.LOG, offset=BYTES_OFFSET, floor=FLOOR_LOG, relative_floor=0.0)
     return Meaning(Family.OTHER, Shape.ASINH, floor=FLOOR_LOG)
+
+
+def _cache_hits(unit: str) -> Meaning:
+    """A share of hits, stored as what is missed: a cache without hits passes all its work on."""
+    top = 100.0 if unit in _PERCENT_UNITS else 1.0
+    return Meaning(Family.SATURATION, Shape.LINEAR, floor=0.02 * top, inverted=True, top=top)
 
 
 def _latency(family: Family, have: frozenset[str], unit: str) -> Meaning:

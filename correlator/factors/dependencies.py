@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 from correlator.factors.term import Candidate, Term
+from correlator.factors.traffic import pushed_by
 from correlator.scene import Scene, once
 
 NAME = "explained_by_dependencies"
@@ -77,6 +78,7 @@ def explained(service: str, scene: Scene) -> tuple[float, str]:
                 theirs = dict(scene.evidence[neighbour.service].counted_without(service))
             force = max((force_of.get(g, 0.0) * v for g, v in theirs.items()), default=0.0)
             accounted = (1.0 - math.exp(-((force / 2.0) ** 2))) * neighbour.belief
+            accounted *= 1.0 - pushed_by(mine, scene.evidence[neighbour.service])
             if accounted > best:
                 best, name = accounted, neighbour.service
         if best > 0.0:

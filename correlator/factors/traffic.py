@@ -17,6 +17,8 @@ from correlator.service_evidence import ServiceEvidence
 NAME = "traffic"
 SHARE = {"cpu": 0.85, "mem": 0.6, "io": 0.85, "lat": 0.6, "gap": 0.6, "sat": 0.6, "node": 0.5, "other": 0.5}
 STARVED = 0.5
+RETRIED = 4.0
+"""A call that fails is tried at most so often: a larger rise of the load is no consequence of failures."""
 RISEN = 1.15
 """Ratio from which load is said to have risen."""
 
@@ -26,6 +28,11 @@ def ratio(episode: Episode) -> float:
     if episode.worst is None or episode.worst[2] <= 0.0:
         return 1.0
     return max(0.0, episode.worst[1] / episode.worst[2])
+
+
+def overload(risen: float) -> float:
+    """Share of a trouble of any kind that `risen` times the usual load accounts for."""
+    return max(0.0, 1.0 - RETRIED / risen)
 
 
 def asked_for(mine: ServiceEvidence) -> float:
@@ -39,9 +46,20 @@ def asked_for(mine: ServiceEvidence) -> float:
     pushed = 0.0
     for group, value in mine.counted():
         growth = ratio(mine.groups[group].episode) - 1.0
-        if group in SHARE and growth > 0.0:
-            pushed += SHARE[group] * value * min(1.0, (risen - 1.0) / growth)
+        share = SHARE[group] * min(1.0, (risen - 1.0) / growth) if group in SHARE and growth > 0.0 else 0.0
+        pushed += value * max(share, overload(risen))
     return pushed
+
+
+def pushed_by(caller: ServiceEvidence, callee: ServiceEvidence) -> float:
+    """Share of a callee's trouble that the caller made by asking more of it than it was asked itself."""
+    risen, asked = _risen(callee), _risen(caller)
+    return overload(risen / asked) if risen > asked else 0.0
+
+
+def _risen(mine: ServiceEvidence) -> float:
+    load = mine.groups.get("load")
+    return 1.0 if load is None or load.episode.anomaly.direction != "up" else max(1.0, ratio(load.episode))
 
 
 def measure(candidate: Candidate, scene: Scene) -> Term | None:

@@ -32,6 +32,9 @@ from detectors.family import Volume, classify
         ("istio_request_duration_milliseconds", "ms", Kind.GAUGE, Family.LATENCY),
         ("kafka_consumergroup_lag", None, Kind.GAUGE, Family.SATURATION),
         ("redis_evicted_keys_total", None, Kind.COUNTER, Family.SATURATION),
+        ("http_requests_in_flight", "{request}", Kind.GAUGE, Family.SATURATION),
+        ("redis.keyspace.hit_ratio", "1", Kind.GAUGE, Family.SATURATION),
+        ("redis_keyspace_hits_total", None, Kind.COUNTER, Family.LOAD),
         # Short names of benchmarks
         ("cpu", None, Kind.GAUGE, Family.CPU),
         ("mem", None, Kind.GAUGE, Family.MEMORY),
@@ -79,3 +82,8 @@ def test_requests_that_failed_are_errors(labels):
 def test_success_is_an_inverted_error_with_binomial_spread():
     meaning = classify(Series("s", "request_success_rate", unit="1"))
     assert (meaning.inverted, meaning.top, meaning.volume) == (True, 1.0, Volume.PERCENT)
+
+
+def test_fewer_hits_of_a_cache_are_worse():
+    meaning = classify(Series("cache", "hit_ratio", unit="%"))
+    assert (meaning.inverted, meaning.top) == (True, 100.0)
