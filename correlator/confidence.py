@@ -23,7 +23,7 @@ from correlator.scene import Scene
 NEEDED = 30
 """Labelled incidents below which a confidence is a prior and says so."""
 RATE = 0.05
-"""Step of one verdict: thirty verdicts that all contradict the prior turn it over, three do not."""
+"""Step of one verdict: some sixty verdicts that all contradict the prior turn it over, three do not."""
 LEAST, MOST = 0.02, 0.98
 TEMPERATURE = 1.5
 """Scores this far apart are e times as likely; shares out what the first hypothesis leaves."""
@@ -36,7 +36,7 @@ def features(ranked: list[Scored], scene: Scene, state: OpenIncident) -> dict[st
 
     Its lead over the second, its score, the share of all trouble that it explains, how often the first place
     changed hands, and how near a change is; the last is left out where no changes are known at all, which
-    counts as usual: silence of what nobody reads says nothing. All five weigh as one expects. Not here are
+    counts as usual: silence of what nobody reads says nothing. The fit may drop some of them. Not here are
     features whose sign differed between recorded and simulated systems (harm, reach, kind of evidence), and
     such as added nothing (kinds of telemetry that agree, youth, other incidents, relative margin).
     """

@@ -1,5 +1,6 @@
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,6 +139,15 @@ def test_a_fit_is_calibrated_on_systems_that_it_has_not_seen():
 def test_a_fit_on_features_that_say_nothing_claims_no_skill():
     data = table(_examples(20, 40, random.Random(2), informative=False))
     assert abs(quality(left_out(data), data.y)["brier_skill"]) < 0.03
+
+
+def test_a_feature_that_points_against_all_reason_is_left_out():
+    examples = _examples(5, 40, random.Random(3))
+    odd = [
+        replace(e, looks={**e.looks, "flips": e.looks["signal"], "score": e.looks["signal"]})
+        for e in examples
+    ]
+    assert set(fit(table(odd)).weights) == {"signal", "noise", "score"}
 
 
 def test_a_confidence_that_is_always_too_high_has_that_calibration_error():
