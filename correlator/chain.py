@@ -13,8 +13,8 @@ from correlator.service_evidence import FLOOR, ServiceEvidence
 LONGEST = 6
 SERVING = frozenset({None, "service"})
 """Kinds of entities that have users of their own; a datastore's suffering is its callers'."""
-FELT = 0.1
-"""A tenth more latency, or one request in forty failed: less is no symptom."""
+FELT = 1.0
+"""e times the latency, or a quarter of the requests failed: for less the way goes on no further."""
 
 
 def chain(root: str, scene: Scene) -> tuple[Hop, ...]:

@@ -50,3 +50,9 @@ def test_a_root_that_is_loudest_itself_has_no_way_to_a_caller_that_feels_nothing
     graph = [edge("web", "cart")]
     barely = episode("web", Family.LATENCY, START, observed=0.103, expected=0.1)
     assert way([*graph, *broken("cart"), *ill("cart", 9), *barely]) == ["cart"]
+
+
+def test_the_way_does_not_go_on_to_a_caller_that_feels_little_of_the_loudest():
+    graph = [edge("cart", "db"), edge("web", "cart")]
+    trouble = [*broken("db"), *ill("db", 3), *ill("cart", 9), *ill("web", 1.6)]
+    assert way([*graph, *trouble, *waits("web", "cart", 1.6)]) == ["db", "cart"]
