@@ -26,8 +26,6 @@ class Judging:
         self._publisher = publisher
         self._end_ms = end_ms
         self._newest: dict[str, Anomaly] = {}
-        self.evicted: list[int] = []
-        """Rows that were taken from idle series since somebody last cleared this."""
 
     @property
     def anomalies(self) -> list[Anomaly]:
@@ -83,9 +81,7 @@ class Judging:
         roster = self._roster
         newcomers = [each for each in series if roster.row(each) < 0]
         if newcomers:
-            evicted = roster.admit(newcomers, self._end_ms, derived=derived)
-            self._publisher.forget(evicted)
-            self.evicted += evicted
+            self._publisher.forget(roster.admit(newcomers, self._end_ms, derived=derived))
         return np.array([roster.row(each) for each in series], dtype=np.int32)
 
     def _judge(

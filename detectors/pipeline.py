@@ -103,13 +103,11 @@ class Detector:
         self._hold = Hold()
         self._lines = LineHold()
         self._logbook = LogBook()
-        self._roster = Roster(self.config.max_series)
+        self._roster = Roster(self.config.max_series, self.catalog)
         self._publisher = Publisher(domain, self._roster, self.config.budgets)
         self._silence = Silence(domain, self._roster, self._publisher.dearer["metric"])
         self._edges: dict[tuple[str, str], int] = {}
         self._minute = -1
-        self._row_of = np.empty(0, np.int32)
-        """Catalog number to row, -1 where the series has none."""
         self._is_edge = np.empty(0, np.bool_)
 
     @property
@@ -150,7 +148,10 @@ class Detector:
         for end in sorted({*map(int, np.unique(ends)), *lines}):
             said += self._silent_ticks(end - width)
             chosen = order[np.searchsorted(ends, end) : np.searchsorted(ends, end, side="right")]
-            batch = SampleBatch(due.ts_ms[chosen], due.series[chosen], due.value[chosen])
+            if len(chosen) < len(due):
+                batch = SampleBatch(due.ts_ms[chosen], due.series[chosen], due.value[chosen])
+            else:
+                batch = due
             said += self._close(end, batch, lines.get(end, []))
         said += self._silent_ticks(last)
         self.closed_ms = last
@@ -177,32 +178,24 @@ class Detector:
         judging.emitted(self._rows_of(batch, judging), batch.ts_ms, batch.value)
         edges = self._edges_seen(batch, end)
         judging.counted(self._logbook.count(lines, end))
-        self._forget_evicted(judging)
+        self._forget_homeless()
         self.closed_ms = end
         return self._tick(end, judging.anomalies + self._publisher.fall_silent(end) + silent, edges)
 
     def _rows_of(self, batch: SampleBatch, judging: Judging) -> NDArray[np.int32]:
         """Return the bank's rows of a batch; only series that have none cost more than a look-up."""
-        known = len(self._row_of)
-        if known < len(self.catalog):
-            self._row_of = np.concatenate(
-                [self._row_of, np.full(len(self.catalog) - known, -1, dtype=np.int32)]
-            )
-        homeless = distinct(batch.series[self._row_of[batch.series] < 0], len(self.catalog))
+        roster = self._roster
+        roster.follow_catalog()
+        homeless = distinct(batch.series[roster.row_of[batch.series] < 0], len(self.catalog))
         homeless = np.array([number for number in homeless if number in self.catalog], homeless.dtype)
         if len(homeless):
             rows = judging.admit([self.catalog[int(number)] for number in homeless])
-            self._forget_evicted(judging)
-            self._row_of[homeless] = rows
-        return self._row_of[batch.series]
+            self._forget_homeless()
+            roster.row_of[homeless] = rows
+        return roster.row_of[batch.series]
 
-    def _forget_evicted(self, judging: Judging) -> None:
-        """Part series from rows that were taken from them; before the rows are given to others.
-
-        What has no row is kept in the catalog, so that it is known when it returns, until that is most of it.
-        """
-        self._row_of[np.isin(self._row_of, judging.evicted)] = -1
-        judging.evicted.clear()
+    def _forget_homeless(self) -> None:
+        """Forget series without a row; they are kept, to be known when they return, until they are most."""
         if self.catalog.living > CATALOG_TIMES * self.config.max_series:
             known = (number for number in range(len(self.catalog)) if number in self.catalog)
             self.catalog.retire([number for number in known if self._roster.row(self.catalog[number]) < 0])

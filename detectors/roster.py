@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable
 
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from detectors.anomaly import Family
 from detectors.bank import Pools, allocate_pools, refresh
 from detectors.family import LOG_LINES, Meaning, Shape, Volume, classify, is_log, is_template
-from detectors.rows import NEVER, Rows, allocate, grown, inherit, reset
-from detectors.telemetry import Kind, Series
+from detectors.rows import BLANK, NEVER, ROW, Rows, allocate, inherit, reset, step_from
+from detectors.telemetry import Catalog, Kind, Series
 
 _KIND = {Kind.GAUGE: 0, Kind.COUNTER: 1, Kind.DELTA: 2}
 LIVE_INTERVALS = 5
@@ -37,7 +38,8 @@ def group_of(series: Series) -> Series:
     if is_template(series):
         # Many templates of a service are as many chances to be wrong as many instances are.
         return Series(series.service, "log template")
-    return series._replace(instance=None, version=None)
+    service, metric, _, peer, unit, kind, _, labels = series
+    return Series(service, metric, None, peer, unit, kind, None, labels)
 
 
 def _pool_key(series: Series) -> tuple[str, ...]:
@@ -54,8 +56,11 @@ def _place(series: Series) -> tuple[str, str | None]:
 class Roster:
     """Assigns rows to series in a canonical order and keeps the relations between them."""
 
-    def __init__(self, max_series: int) -> None:
+    def __init__(self, max_series: int, catalog: Catalog) -> None:
         self.max_series = max_series
+        self.catalog = catalog
+        self.row_of = np.empty(0, np.int32)
+        """Catalog number to row, -1 where the series has none; as long as the catalog was when last asked."""
         self.rows: Rows = allocate(256)
         self.pools: Pools = allocate_pools(64)
         self.used = 0
@@ -66,11 +71,13 @@ class Roster:
         self.meaning: list[Meaning | None] = []
         self.derived: set[int] = set()
         """Rows of series that nobody emits."""
-        self._row: dict[Series, int] = {}
+        self._uncataloged: dict[Series, int] = {}
+        """Rows of series that had no number when they came: those that nobody emits, and counts of lines."""
         self.free: list[int] = []
         self._pool: dict[tuple[str, ...], int] = {}
         self._meaning_of_pool: dict[tuple[str, ...], Meaning] = {}
-        self._group: dict[Series, list[int]] = {}
+        self._of_group: list[array[int]] = []
+        """Rows of each group, four bytes each: a million lists of numbers would be a tenth of a gigabyte."""
         self._loads: dict[tuple[str, str | None], list[int]] = {}
         self._thirsty: dict[tuple[str, str | None], list[int]] = {}
         self._dirty: set[tuple[str, str | None]] = set()
@@ -97,7 +104,16 @@ class Roster:
 
     def row(self, series: Series) -> int:
         """Return the row of a series, or -1."""
-        return self._row.get(series, -1)
+        number = self.catalog.number_of(series)
+        if number is not None and number < len(self.row_of) and self.row_of[number] >= 0:
+            return int(self.row_of[number])
+        return self._uncataloged.get(series, -1)
+
+    def follow_catalog(self) -> None:
+        """Make room in `row_of` for what the catalog has got."""
+        missing = len(self.catalog) - len(self.row_of)
+        if missing > 0:
+            self.row_of = np.concatenate([self.row_of, np.full(missing, -1, dtype=np.int32)])
 
     def admit(self, newcomers: Iterable[Series], now: int, *, derived: bool = False) -> list[int]:
         """Give rows to series seen for the first time; return rows that were evicted to make room.
@@ -106,6 +122,7 @@ class Roster:
         so that a rollout does not blind the detector for an hour.
         """
         evicted: list[int] = []
+        self.follow_catalog()
         for series in sorted(newcomers, key=order_key):
             if self.used - len(self.free) >= self.max_series:
                 evicted += self._evict()
@@ -136,6 +153,7 @@ class Roster:
     ) -> None:
         """Rebuild the relations of rows whose arrays are about to be loaded."""
         self._pool = {tuple(key): number for number, key in enumerate(pools)}
+        self.follow_catalog()
         for each in series:
             row = self._next_row()
             if each is not None:
@@ -191,18 +209,32 @@ class Roster:
             return self.free.pop()
         row = self.used
         if row >= len(self.rows):
-            self.rows = grown(self.rows, 2 * row)
-            self.is_load = np.concatenate([self.is_load, np.zeros(row, np.int8)])
-            self.counts_failures = np.concatenate([self.counts_failures, np.zeros(row, np.bool_)])
-            self.crowd = np.concatenate([self.crowd, np.ones(row, np.int32)])
-            self.group_of_row = np.concatenate([self.group_of_row, np.full(row, -1, np.int32)])
-            self.born = np.concatenate([self.born, np.zeros(row, np.int64)])
-            self.speaker = np.concatenate([self.speaker, np.full(row, -1, np.int32)])
-            self._version_of_row = np.concatenate([self._version_of_row, np.zeros(row, np.int32)])
+            # There are never more than `max_series`, unless a state of more has been restored.
+            more = max(min(step_from(row), self.max_series - row), 1)
+            self._make_room(row + more)
+            self.is_load = np.concatenate([self.is_load, np.zeros(more, np.int8)])
+            self.counts_failures = np.concatenate([self.counts_failures, np.zeros(more, np.bool_)])
+            self.crowd = np.concatenate([self.crowd, np.ones(more, np.int32)])
+            self.group_of_row = np.concatenate([self.group_of_row, np.full(more, -1, np.int32)])
+            self.born = np.concatenate([self.born, np.zeros(more, np.int64)])
+            self.speaker = np.concatenate([self.speaker, np.full(more, -1, np.int32)])
+            self._version_of_row = np.concatenate([self._version_of_row, np.zeros(more, np.int32)])
         self.used += 1
         self.series.append(None)
         self.meaning.append(None)
         return row
+
+    def _make_room(self, count: int) -> None:
+        used = len(self.rows)
+        try:
+            # Large blocks are moved by the operating system, page by page: they are never held twice.
+            self.rows.resize(count)
+        except ValueError:
+            # Somebody looks at the old ones.
+            larger = np.empty(count, ROW)
+            larger[:used] = self.rows
+            self.rows = larger
+        self.rows[used:] = BLANK
 
     def _enter(self, series: Series, row: int) -> None:
         self._members = None
@@ -216,18 +248,23 @@ class Roster:
         self.rows["pool"][row] = self._pool_of(key, series.kind, meaning)
         self.series[row] = series
         self.meaning[row] = meaning
-        self._row[series] = row
+        known = self.catalog.number_of(series)
+        if known is None:
+            self._uncataloged[series] = row
+        else:
+            self.row_of[known] = row
         if series.instance is not None or is_template(series):
             group = group_of(series)
-            self._group.setdefault(group, []).append(row)
             number = self._group_number.setdefault(group, len(self.group_series))
             if number == len(self.group_series):
                 self.group_series.append(group)
+                self._of_group.append(array("i"))
                 if number >= len(self.whole_of_group):
                     more = np.full(number, UNKNOWN, np.int32)
                     self.whole_of_group = np.concatenate([self.whole_of_group, more])
                     self.is_mixed = np.concatenate([self.is_mixed, np.zeros(number, np.bool_)])
                 self.whole_of_group[number] = NO_WHOLE if is_template(series) else UNKNOWN
+            self._of_group[number].append(row)
             self.group_of_row[row] = number
             if series.version is not None:
                 version = self._version_number.setdefault(series.version, len(self._version_number) + 1)
@@ -267,7 +304,12 @@ class Roster:
 
     def _elder(self, series: Series, row: int) -> int:
         rows = self.rows
-        kin = () if is_template(series) else self._group.get(group_of(series), ())
+        if is_template(series):
+            return -1
+        group = int(self.group_of_row[row])
+        # The whole of a group begins like one of its instances.
+        number = self._group_number.get(group_of(series), -1) if group < 0 else group
+        kin = self._of_group[number] if number >= 0 else ()
         siblings = [other for other in kin if other != row and rows["filled"][other]]
         return max(siblings, key=lambda other: (int(rows["last_ts"][other]), -other), default=-1)
 
@@ -300,9 +342,12 @@ class Roster:
             series = self.series[row]
             if series is None:
                 continue
-            del self._row[series]
-            if row in self._group.get(group_of(series), ()):
-                self._group[group_of(series)].remove(row)
+            self._uncataloged.pop(series, None)
+            known = self.catalog.number_of(series)
+            if known is not None:
+                self.row_of[known] = -1
+            if self.group_of_row[row] >= 0:
+                self._of_group[int(self.group_of_row[row])].remove(row)
             self.derived.discard(row)
             self.whole_of_group[self.whole_of_group == row] = UNKNOWN
             self._members = None

@@ -140,9 +140,15 @@ def allocate(count: int) -> Rows:
     return np.full(count, BLANK, dtype=ROW)
 
 
-def grown(rows: Rows, count: int) -> Rows:
-    """Return a copy with room for `count` rows; the first ones keep their state."""
-    return np.concatenate([rows, allocate(count - len(rows))])
+def step_from(count: int) -> int:
+    """Return how many rows to add to so many: an eighth, and at most 50 MB that may never be used.
+
+    Examples
+    --------
+    >>> step_from(256), step_from(80_000), step_from(900_000)
+    (256, 10000, 65536)
+    """
+    return min(max(count // 8, 256), 65_536)
 
 
 def reset(rows: Rows, row: int) -> None:

@@ -6,9 +6,11 @@ import pytest
 from detectors.bank import allocate_pools, judge
 from detectors.codes import code_of, value_of
 from detectors.residual import remember
-from detectors.rows import BYTES_PER_SERIES, UNUSED, WINDOW, allocate
+from detectors.roster import Roster
+from detectors.rows import BYTES_PER_SERIES, NEVER, UNUSED, WINDOW, allocate
 from detectors.stamps import FOREVER, age_of, stamp_of
 from detectors.tail import habit_of, learn_own, learn_week, level_of, own_threshold
+from detectors.telemetry import Catalog, Series
 
 MINUTE = 60_000
 HOUR = 3_600_000
@@ -130,3 +132,22 @@ def test_a_weekly_habit_survives_the_change_of_clocks(shift):
     for hour in range((at + WEEK) // HOUR + 1, when // HOUR):
         learn_week(row, level_of(0.3), hour * HOUR + HOUR // 2)
     assert habit_of(row, when) == pytest.approx(20, rel=0.2)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_rows_keep_their_state_when_room_is_made_for_more(watched):
+    roster = Roster(10_000, Catalog())
+    roster.admit([Series("cart", "cpu", f"pod-{k}") for k in range(200)], 0)
+    roster.rows["last_ts"][:200] = np.arange(200)
+    seen = roster.rows[:200] if watched else None
+    roster.admit([Series("cart", "cpu", f"new-{k:04}") for k in range(3_000)], 0)
+    assert roster.rows["last_ts"][:200].tolist() == list(range(200))
+    assert (roster.rows["last_ts"][200:] == NEVER).all()
+    assert seen is None or seen["last_ts"].tolist() == list(range(200))
+
+
+def test_there_is_never_room_for_more_rows_than_there_may_be_series():
+    roster = Roster(1_000, Catalog())
+    roster.admit([Series("cart", "cpu", f"pod-{k}") for k in range(1_200)], 0)
+    assert len(roster.rows) == 1_000
+    assert roster.refused == 200
