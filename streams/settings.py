@@ -192,6 +192,22 @@ class Settings(BaseSettings):
     )
     recordings: Path | None = Field(None, description="Folder of recordings for tests that need them.")
 
+    def topics_to_route(self) -> tuple[str, ...]:
+        """Return the raw topics that ROUTE re-keys.
+
+        Raises
+        ------
+        ConfigError
+            There is none, or one that DETECT does not read.
+        """
+        from streams.errors import ConfigError
+
+        unread = set(self.route.topics) - set(self.detect.topics)
+        if not self.route.topics or unread:
+            what = f"{', '.join(sorted(unread))} is not in detect.topics" if unread else "it is empty"
+            raise ConfigError(f"setting route.topics (HEADWATER_ROUTE__TOPICS): {what}; name raw topics")
+        return self.route.topics
+
     def read_by_detect(self, name: str) -> str:
         """Return the topic on this cluster that DETECT reads for a raw topic of the table."""
         return self.kafka.topic(name + ROUTED_SUFFIX if name in self.route.topics else name)
@@ -224,14 +240,13 @@ def load(config_file: Path | None = None, **overrides: Any) -> Settings:
     ConfigError
         A file that cannot be read, an unknown key or an impossible value; the message names it.
     """
-    import yaml
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
     from streams.errors import ConfigError
 
-    if config_file is not None and not config_file.is_file():
-        raise ConfigError(f"configuration file {config_file} does not exist")
+    if config_file is not None:
+        _check_file(config_file)
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(yaml_file=config_file)
@@ -243,5 +258,21 @@ def load(config_file: Path | None = None, **overrides: Any) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         variable = "HEADWATER_" + "__".join(str(part).upper() for part in first["loc"])
         raise ConfigError(f"setting {where} ({variable}): {first['msg']}") from None
-    except (SettingsError, yaml.YAMLError) as error:
+    except SettingsError as error:
         raise ConfigError(f"settings: {error}") from None
+
+
+def _check_file(path: Path) -> None:
+    """Refuse a file that is no mapping of names; pydantic's own reader fails with whatever it meets."""
+    import yaml
+
+    from streams.errors import ConfigError
+
+    if not path.is_file():
+        raise ConfigError(f"configuration file {path} does not exist")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"configuration file {path}: {' '.join(str(error).split())}") from None
+    if found is not None and not (isinstance(found, dict) and all(isinstance(name, str) for name in found)):
+        raise ConfigError(f"configuration file {path}: expected settings by name, such as `kafka:`")

@@ -58,6 +58,8 @@ def calibrate(
     opened = open_named(recordings) if recordings else []
     if not opened and not worlds:
         raise UserError("say what to learn from: folders of labelled recordings, or --worlds N")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UserError(f"{out}: cannot be written (its folder does not exist)")  # before hours of work
     with TemporaryDirectory(prefix="headwater-worlds-") as folder:
         examples = gather([*opened, *simulated(worlds, Path(folder))], jobs)
     data = table(examples)

@@ -113,7 +113,9 @@ def replay(
     ] = None,
     topic: FromTopic = None,
     reason: Reason = None,
-    again: Annotated[bool, typer.Option(help="Also letters that have been replayed already.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also letters that have been replayed already.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
     config: ConfigFile = None,
     as_json: Json = False,

@@ -44,10 +44,12 @@ def run(
     effective = settings.load(config)
     for sink in effective.notify.sinks:
         named(sink)  # a wrong name is a mistake of now, not of the stage that will need it
+    chosen = tuple(dict.fromkeys(stage)) if stage else stages_of(effective)
+    if "route" in chosen or effective.route.topics:
+        effective.topics_to_route()
     logging.configure(effective.log)
     _announce(effective)
     stop = _stop_on_signals()
-    chosen = tuple(dict.fromkeys(stage)) if stage else stages_of(effective)
     code = _run_one(chosen[0], effective, stop) if len(chosen) == 1 else _run_many(chosen, effective, stop)
     raise SystemExit(code)
 

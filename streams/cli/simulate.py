@@ -81,6 +81,8 @@ def simulate(
         raise UserError("--scenario and --worlds exclude each other")
     if live and worlds > 1:
         raise UserError("--live plays one recording: choose --scenario NAME or --worlds 1")
+    if live:
+        _look_for_broker()
     written: list[str] = []
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task(f"simulating {scenario or 'worlds'}", total=max(worlds, 1))
@@ -100,6 +102,14 @@ def simulate(
     typer.echo(json.dumps({"recordings": written}) if json_ else "\n".join(written))
     if live:
         _publish(Path(written[0]), speed)
+
+
+def _look_for_broker() -> None:
+    """Fail before the simulation, which may take minutes, rather than after it."""
+    from streams import replay, settings
+
+    with replay.publisher(settings.load().kafka):
+        pass
 
 
 def _publish(path: Path, speed: float) -> None:

@@ -64,9 +64,9 @@ class LetterBox:
 
     def replayed_to(self) -> dict[int, int]:
         """Return the first offset that was not replayed yet, by partition."""
+        wanted = [TopicPartition(self._topic, n) for n in partitions_of(self._settings, self._topic)]
         reader = consumer(self._settings, GROUP)
         try:
-            wanted = [TopicPartition(self._topic, n) for n in partitions_of(self._settings, self._topic)]
             found = reader.committed(wanted, timeout=TIMEOUT_S)
             return {each.partition: max(0, each.offset) for each in found}
         except KafkaException as error:
@@ -87,26 +87,29 @@ class LetterBox:
         Raises
         ------
         FatalError
-            Something was not delivered; nothing is remembered then.
+            A topic is gone (nothing was sent then), or something was not delivered; nothing is remembered.
         """
-        sender = producer(self._settings)
+        letters = list(letters)
         known = metadata(admin(self._settings), self._settings.bootstrap_servers).topics
+        for letter in letters:
+            if letter.why.source_topic not in known:
+                raise FatalError(
+                    f"nothing was sent: topic {letter.why.source_topic} of letter {letter.offset} does not "
+                    "exist; --topic chooses letters of others"
+                )
+        sender = producer(self._settings)
         failures: list[str] = []
         reached: dict[int, int] = {}
-        sent = 0
         for letter in letters:
-            widths = known.get(letter.why.source_topic)
-            if widths is None:
-                raise FatalError(f"topic {letter.why.source_topic} of letter {letter.offset} does not exist")
-            _send(sender, letter, letter.why.source_partition in widths.partitions, failures)
+            partitions = known[letter.why.source_topic].partitions
+            _send(sender, letter, letter.why.source_partition in partitions, failures)
             reached[letter.partition] = letter.offset + 1
-            sent += 1
         left = sender.flush(TIMEOUT_S)
         if left or failures:
             raise FatalError(f"{left + len(failures)} records were not delivered: {(failures or ['?'])[0]}")
         if note and reached:
             self._remember(reached)
-        return sent
+        return len(letters)
 
     def _remember(self, reached: dict[int, int]) -> None:
         reader = consumer(self._settings, GROUP)
@@ -144,6 +147,9 @@ def _send(sender: Producer, letter: Letter, same_partition: bool, failures: list
             return
         except BufferError:
             sender.poll(0.1)
+        except KafkaException as refused:
+            reason = f"letter {letter.offset} cannot be sent: {refused.args[0].str()}"
+            raise FatalError(f"{reason}; --offset sends chosen ones") from None
 
 
 def _letter(message: Message) -> Letter:

@@ -16,7 +16,12 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"), [((), "say what to learn from"), (("nowhere",), "no such folder")]
+    ("arguments", "says"),
+    [
+        ((), "say what to learn from"),
+        (("nowhere",), "no such folder"),
+        (("--worlds", "1", "--out", "nowhere/prior.py"), "its folder does not exist"),
+    ],
 )
 def test_a_mistake_is_one_line(arguments, says, capsys):
     assert run(*arguments) == 2

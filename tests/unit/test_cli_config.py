@@ -87,6 +87,23 @@ def test_a_wrong_value_is_one_line_that_names_it(capsys, monkeypatch, name, valu
     assert len(err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("content", [b"\x80\x81", b"a: [", b"[1, 2]", b"words", b"12", b"1: 2"])
+def test_a_file_that_is_no_mapping_is_one_line(capsys, tmp_path, content):
+    file = tmp_path / "headwater.yaml"
+    file.write_bytes(content)
+    code, out, err = run(capsys, "--config", str(file))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"headwater: configuration file {file}: ")
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_an_empty_file_changes_nothing(capsys, tmp_path):
+    (tmp_path / "headwater.yaml").write_text("")
+    assert not any(
+        one["changed"] for one in printed(capsys, "--config", f"{tmp_path}/headwater.yaml").values()
+    )
+
+
 def test_a_missing_file_is_one_line(capsys):
     code, _, err = run(capsys, "--config", "nowhere.yaml")
     assert code == 2

@@ -12,7 +12,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams import metrics
-from streams.errors import ConfigError, DecodeError, FatalError
+from streams.errors import DecodeError, FatalError
 from streams.kafka import consumer, headers_of, producer, reach
 from streams.serve import Health
 from streams.settings import Settings
@@ -69,11 +69,7 @@ class RouteStage:
         self._elapsed_s = elapsed_s
         self._reached = reached
         self._batch = batch
-        unread = set(settings.route.topics) - set(settings.detect.topics)
-        if not settings.route.topics or unread:
-            what = f"{', '.join(sorted(unread))} is not in detect.topics" if unread else "it is empty"
-            raise ConfigError(f"setting route.topics (HEADWATER_ROUTE__TOPICS): {what}; name raw topics")
-        self._names = {settings.kafka.topic(name): name for name in settings.route.topics}
+        self._names = {settings.kafka.topic(name): name for name in settings.topics_to_route()}
         self._decoders = Decoders(settings.detect.decoders)
         self._merges = {topic: Merge() for topic in self._names}
         self._paused: set[tuple[str, int]] = set()
