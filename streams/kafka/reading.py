@@ -37,7 +37,8 @@ def read_to_end(settings: KafkaSettings, starts: Iterable[TopicPartition], group
     """Return the records from the given offsets to where the partitions end now.
 
     The end is where a fetch finds nothing (a broker may report the last batch's first offset as the newest),
-    or, on a partition that never pauses, the first record that is stamped later than this call.
+    or, on a partition that never pauses, the first record behind the end as it was then that is stamped later
+    than this call. The stamp alone would not do: a producer's clock may be ahead of ours.
 
     Raises
     ------
@@ -45,6 +46,7 @@ def read_to_end(settings: KafkaSettings, starts: Iterable[TopicPartition], group
         A partition could not be read to its end.
     """
     waiting = {(each.topic, each.partition): each for each in starts}
+    ends: dict[tuple[str, int], int] = {}
     reader = consumer(settings, group)
     try:
         reader.assign(list(waiting.values()))
@@ -62,8 +64,10 @@ def read_to_end(settings: KafkaSettings, starts: Iterable[TopicPartition], group
                 key = (message.topic() or "", message.partition() or 0)
                 if error is None:
                     if key in waiting:
+                        if key not in ends:
+                            _, ends[key] = reader.get_watermark_offsets(waiting[key], cached=True)
                         yield message
-                        if message.timestamp()[1] > began_ms:
+                        if message.timestamp()[1] > began_ms and (message.offset() or 0) + 1 >= ends[key]:
                             waiting.pop(key)
                 elif error.code() == KafkaError._PARTITION_EOF:
                     waiting.pop(key, None)

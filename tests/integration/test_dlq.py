@@ -100,6 +100,20 @@ def test_chosen_letters_are_replayed_without_moving_the_mark(poisoned, dlq):
     assert json.loads(dlq("replay", "--yes", "--json")[1].out) == {"replayed": 2}
 
 
+def test_a_letter_whose_topic_is_gone_is_named_before_anything_is_sent(poisoned, dlq):
+    kafka = poisoned.settings.kafka
+    dead = DeadLetters(producer(kafka), kafka, "detect")
+    lost = RawRecord(kafka.topic("gone"), 0, 1, None, b"?", (), STAMP_MS)
+    dead.put(lost, DecodeError("no decoder"), STAMP_MS + 2)
+    dead.flush()
+    code, said = dlq("replay", "--yes")
+
+    assert code == 2
+    assert "nothing was sent" in said.err
+    assert kafka.topic("gone") in said.err
+    assert poisoned.everything("headwater.metrics") == []
+
+
 def test_mistakes_are_one_line_and_send_nothing(poisoned, dlq):
     code, said = dlq("replay")
     assert (code, said.err.splitlines()[-1]) == (2, "headwater: nothing was sent; --yes sends without asking")
