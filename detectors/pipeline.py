@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,11 +17,12 @@ from detectors.grid import SLOT_MS, tick_of
 from detectors.hold import Hold, LineHold
 from detectors.judging import Judging
 from detectors.logs import Line, LogBook
+from detectors.naming import Words, packed, unpacked
 from detectors.publish import DEFAULT_BUDGET, Publisher
 from detectors.roster import Roster
 from detectors.rows import ROW
 from detectors.silence import Silence
-from detectors.state import pieces, unpack
+from detectors.state import State, pieces, unpack
 from detectors.telemetry import Catalog, Kind, LogBatch, SampleBatch, Series
 
 
@@ -228,6 +230,7 @@ class Detector:
     def dump_pieces(self) -> list[bytes | memoryview]:
         """Return what `dump` joins, without a copy of the rows: valid until the detector goes on."""
         roster = self._roster
+        words, names, of_row = self._named()
         header = {
             "domain": self.domain,
             "config": asdict(self.config),
@@ -238,11 +241,8 @@ class Detector:
             "minute": self._minute,
             "lines": [list(line) for line in self._lines.everything()],
             "logbook": self._logbook.dump(),
-            "catalog": [
-                list(self.catalog[k]) if k in self.catalog else None for k in range(len(self.catalog))
-            ],
-            # By number: the names of a million series are a quarter of a gigabyte, and stand above.
-            "rows": [None if each is None else self._numbered(each) for each in roster.series],
+            "catalog": len(self.catalog),
+            "words": words,
             "pools": [list(key) for key in roster.pool_keys],
             "free": roster.free,
             "derived": sorted(roster.derived),
@@ -254,23 +254,36 @@ class Detector:
         arrays: dict[str, NDArray[Any]] = {"rows": roster.rows[: roster.used].view(np.uint8)}
         arrays |= {f"pools.{name}": array for name, array in roster.pools._asdict().items()}
         arrays |= {"crowd": roster.crowd[: roster.used], "born": roster.born[: roster.used]}
+        arrays |= {"names": names, "series": of_row}
         arrays |= {"held.ts_ms": held.ts_ms, "held.series": held.series, "held.value": held.value}
         return pieces(header, arrays)
 
-    def _numbered(self, series: Series) -> int | list[Any]:
-        number = self.catalog.number_of(series)
-        return list(series) if number is None else number
+    def _named(self) -> tuple[Words, NDArray[np.int32], NDArray[np.int32]]:
+        """Return all series, those of the catalog first, and which of them each row has, or -1."""
+        roster, catalog = self._roster, self.catalog
+        series = catalog.everything()
+        of_row = np.full(roster.used, -1, np.int32)
+        numbers = np.flatnonzero(roster.row_of >= 0)
+        of_row[roster.row_of[numbers]] = numbers
+        for row in np.flatnonzero(of_row < 0).tolist():
+            each = roster.series[row]
+            if each is not None:
+                number = catalog.number_of(each)
+                of_row[row] = len(series) if number is None else number
+                if number is None:
+                    series.append(each)
+        return *packed(series), of_row
 
     @classmethod
-    def load(cls, state: bytes, config: DetectorConfig | None = None) -> Detector:
-        """Restore a state.
+    def load(cls, state: State, config: DetectorConfig | None = None) -> Detector:
+        """Restore a state; a list of parts is emptied on the way.
 
         Raises
         ------
         ValueError
             The bytes are damaged or of a version that this code cannot read.
         """
-        header, arrays = unpack(state)
+        header, arrays = unpack(state, {"rows": ROW})
         try:
             detector = cls(header["domain"], config or DetectorConfig(**header["config"]))
             detector._restore(header, arrays)
@@ -280,20 +293,11 @@ class Detector:
 
     def _restore(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         self.late, self.closed_ms, self._minute = header["late"], header["closed_ms"], header["minute"]
-        for each in header["catalog"]:
-            if each is None:
-                self.catalog.skip()
-            else:
-                self.catalog.intern(_series(each))
+        catalog, of_row = _identities(header, arrays)
+        self.catalog.restore(catalog)
         roster = self._roster
-        roster.restore(
-            [self.catalog[each] if type(each) is int else each and _series(each) for each in header["rows"]],
-            header["pools"],
-            header["free"],
-            header["derived"],
-        )
+        roster.restore(arrays["rows"], of_row, header["pools"], header["free"], header["derived"])
         roster.evicted, roster.refused = header["evicted"], header["refused"]
-        roster.rows[: roster.used] = arrays["rows"].view(ROW)
         roster.crowd[: roster.used] = arrays["crowd"]
         roster.born[: roster.used] = arrays["born"]
         roster.pools = Pools(**{name: arrays[f"pools.{name}"] for name in Pools._fields})
@@ -306,9 +310,21 @@ class Detector:
         self._logbook = LogBook.load(header["logbook"])
 
 
-def _series(parts: list[Any]) -> Series:
+def _identities(
+    header: dict[str, Any], arrays: dict[str, NDArray[Any]]
+) -> tuple[list[Series | None], Iterable[Series | None]]:
+    """Return the catalog's series by number, and the rows' in their order."""
+    if "words" not in header:
+        catalog = [each and _spelled(each) for each in header["catalog"]]
+        return catalog, [
+            catalog[each] if type(each) is int else each and _spelled(each) for each in header["rows"]
+        ]
+    series = unpacked(header["words"], arrays["names"])
+    known = header["catalog"]
+    return series[:known], [series[each] if each >= 0 else None for each in arrays["series"].tolist()]
+
+
+def _spelled(parts: list[Any]) -> Series:
+    """Return a series of a state of version 2."""
     service, metric, instance, peer, unit, kind, version, labels = parts
-    return Series(service, metric, instance, peer, unit, _KINDS[kind], version, labels)
-
-
-_KINDS = {kind.value: kind for kind in Kind}
+    return Series(service, metric, instance, peer, unit, Kind(kind), version, labels)

@@ -149,9 +149,16 @@ class Roster:
         return list(self._pool)
 
     def restore(
-        self, series: list[Series | None], pools: list[list[str]], free: list[int], derived: list[int]
+        self,
+        rows: Rows,
+        series: Iterable[Series | None],
+        pools: list[list[str]],
+        free: list[int],
+        derived: list[int],
     ) -> None:
-        """Rebuild the relations of rows whose arrays are about to be loaded."""
+        """Take over rows and rebuild the relations between them; `series` in the order of the rows."""
+        self.rows = rows
+        self._widen(len(rows))
         self._pool = {tuple(key): number for number, key in enumerate(pools)}
         self.follow_catalog()
         for each in series:
@@ -212,17 +219,20 @@ class Roster:
             # There are never more than `max_series`, unless a state of more has been restored.
             more = max(min(step_from(row), self.max_series - row), 1)
             self._make_room(row + more)
-            self.is_load = np.concatenate([self.is_load, np.zeros(more, np.int8)])
-            self.counts_failures = np.concatenate([self.counts_failures, np.zeros(more, np.bool_)])
-            self.crowd = np.concatenate([self.crowd, np.ones(more, np.int32)])
-            self.group_of_row = np.concatenate([self.group_of_row, np.full(more, -1, np.int32)])
-            self.born = np.concatenate([self.born, np.zeros(more, np.int64)])
-            self.speaker = np.concatenate([self.speaker, np.full(more, -1, np.int32)])
-            self._version_of_row = np.concatenate([self._version_of_row, np.zeros(more, np.int32)])
+            self._widen(more)
         self.used += 1
         self.series.append(None)
         self.meaning.append(None)
         return row
+
+    def _widen(self, more: int) -> None:
+        self.is_load = np.concatenate([self.is_load, np.zeros(more, np.int8)])
+        self.counts_failures = np.concatenate([self.counts_failures, np.zeros(more, np.bool_)])
+        self.crowd = np.concatenate([self.crowd, np.ones(more, np.int32)])
+        self.group_of_row = np.concatenate([self.group_of_row, np.full(more, -1, np.int32)])
+        self.born = np.concatenate([self.born, np.zeros(more, np.int64)])
+        self.speaker = np.concatenate([self.speaker, np.full(more, -1, np.int32)])
+        self._version_of_row = np.concatenate([self._version_of_row, np.zeros(more, np.int32)])
 
     def _make_room(self, count: int) -> None:
         used = len(self.rows)

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"HWDT"
-VERSION = 2
+VERSION = 3
+READABLE = (2, VERSION)
+"""Version 2 spelled out the fields of every series."""
 _PREFIX = len(MAGIC) + 1 + 4 + 4
+
+Part = bytes | bytearray | memoryview
+State = bytes | list[Part]
+"""Whole, or in parts: of a million series every copy is a gigabyte."""
 
 
 def pack(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
@@ -36,28 +43,78 @@ def pieces(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> list[byte
     return [prefix, head, *views]
 
 
-def unpack(state: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read what `pack` wrote.
+def unpack(
+    state: State, records: Mapping[str, np.dtype[np.void]] | None = None
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read what `pack` wrote; a list of parts is emptied on the way, so that little is held twice.
+
+    Parameters
+    ----------
+    records
+        Arrays of bytes that are to be read as arrays of such records, by name.
 
     Raises
     ------
     ValueError
         Not a detector's state, of another version, cut short or damaged; the message says which.
     """
-    if len(state) < _PREFIX or state[:4] != MAGIC:
+    reader = _Reader([state] if isinstance(state, bytes) else state)
+    prefix = reader.take(min(_PREFIX, reader.left))
+    if len(prefix) < _PREFIX or prefix[:4] != MAGIC:
         raise ValueError("not a detector state: the first four bytes are not 'HWDT'")
-    if state[4] != VERSION:
-        raise ValueError(f"detector state of version {state[4]}; this code reads {VERSION}: start afresh")
-    checksum, size = int.from_bytes(state[5:9], "big"), int.from_bytes(state[9:13], "big")
-    body = memoryview(state)[_PREFIX:]
-    if zlib.crc32(body) != checksum:
+    if prefix[4] not in READABLE:
+        raise ValueError(f"detector state of version {prefix[4]}; this code reads {VERSION}: start afresh")
+    checksum, size = int.from_bytes(prefix[5:9], "big"), int.from_bytes(prefix[9:13], "big")
+    if reader.checksum() != checksum:
         raise ValueError("detector state is damaged: its checksum does not match; use an older one, or none")
-    document = json.loads(bytes(body[:size]))
+    document = json.loads(reader.take(size))
     arrays: dict[str, NDArray[Any]] = {}
-    at = size
     for name, code, shape in document["arrays"]:
-        dtype = np.dtype(code)
-        length = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-        arrays[name] = np.frombuffer(body[at : at + length], dtype=dtype).reshape(shape).copy()
-        at += length
+        array = np.empty(shape, np.dtype(code))
+        record = (records or {}).get(name)
+        if record is not None:
+            if array.nbytes % record.itemsize:
+                raise ValueError(f"detector state does not fit this code: {name} are of another size")
+            array = np.empty(array.nbytes // record.itemsize, record)
+        if array.size:
+            reader.fill(array.reshape(-1).view(np.uint8).data)
+        arrays[name] = array
     return document["header"], arrays
+
+
+class _Reader:
+    """Reads parts one after the other and lets go of each that has been read."""
+
+    def __init__(self, parts: list[Part]) -> None:
+        parts.reverse()
+        self._parts = parts
+        self._at = 0
+        self.left = sum(map(len, parts))
+
+    def checksum(self) -> int:
+        """Return the CRC-32 of what has not been read yet."""
+        found, at = 0, self._at
+        for part in reversed(self._parts):
+            found = zlib.crc32(memoryview(part)[at:], found)
+            at = 0
+        return found
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes."""
+        found = bytearray(size)
+        self.fill(memoryview(found))
+        return bytes(found)
+
+    def fill(self, into: memoryview) -> None:
+        """Write the next bytes to where they belong."""
+        done = 0
+        while done < len(into):
+            part = memoryview(self._parts[-1])
+            taken = min(len(into) - done, len(part) - self._at)
+            into[done : done + taken] = part[self._at : self._at + taken]
+            done += taken
+            self._at += taken
+            self.left -= taken
+            if self._at == len(part):
+                self._parts.pop()
+                self._at = 0

@@ -106,9 +106,14 @@ class Catalog:
                 self._series[number] = None
         self.generation += 1
 
-    def skip(self) -> None:
-        """Leave out a number: of a series that was retired before this catalog was restored."""
-        self._series.append(None)
+    def everything(self) -> list[Series | None]:
+        """Return all series by number, None for those that were retired."""
+        return list(self._series)
+
+    def restore(self, series: list[Series | None]) -> None:
+        """Take series in the order of their numbers; None is one that was retired."""
+        self._series = series
+        self._ids = {each: number for number, each in enumerate(series) if each is not None}
 
     def __len__(self) -> int:
         return len(self._series)

@@ -3,7 +3,8 @@
 import pytest
 
 from streams.errors import StateError
-from streams.stages.detect.snapshot import Snapshot, decode, encode
+from streams.stages.detect import snapshot
+from streams.stages.detect.snapshot import Snapshot, decode, encode, joined
 from streams.stages.detect.snapshot_store import _newest_whole
 from streams.stages.detect.watermark import WatermarkState
 from streams.wire.routed import Stamp
@@ -21,6 +22,18 @@ SNAPSHOT = Snapshot(
 
 def test_a_snapshot_reads_back_as_it_was_written():
     assert decode(encode(SNAPSHOT)) == SNAPSHOT
+
+
+def test_a_large_snapshot_is_read_in_parts_that_are_whole_together(monkeypatch):
+    monkeypatch.setattr(snapshot, "PART_BYTES", 7)
+    found = decode(encode(SNAPSHOT))
+    parts = found.blobs["detector/shop"]
+    assert isinstance(parts, list)
+    assert max(map(len, parts)) == 7
+    assert joined(parts) == SNAPSHOT.blobs["detector/shop"]
+    assert found.blobs["decoder"] == b"{}"
+    with pytest.raises(StateError):
+        decode(encode(SNAPSHOT)[:-20])
 
 
 def test_the_same_snapshot_is_the_same_bytes():

@@ -20,7 +20,11 @@ MAGIC = b"HWS1"
 _LENGTH = struct.Struct(">I")
 
 
-Blob = bytes | Sequence[bytes | memoryview]
+PART_BYTES = 64 << 20
+"""Size of the parts that a snapshot is read in; above 32 MB the allocator gives each back once it is read."""
+_TURN_BYTES = 64 << 10
+
+Blob = bytes | Sequence[bytes | bytearray | memoryview]
 """Opaque state, whole or in pieces: with a million series every copy is a gigabyte."""
 
 
@@ -29,7 +33,7 @@ def joined(blob: Blob) -> bytes:
     return blob if isinstance(blob, bytes) else b"".join(blob)
 
 
-def _pieces(blob: Blob) -> Sequence[bytes | memoryview]:
+def _pieces(blob: Blob) -> Sequence[bytes | bytearray | memoryview]:
     return (blob,) if isinstance(blob, bytes) else blob
 
 
@@ -46,7 +50,7 @@ class Snapshot:
     progress_ms
         The newest promise that was published, by domain.
     blobs
-        Opaque state by name (`detector/<domain>`, `decoder`).
+        Opaque state by name (`detector/<domain>`, `decoder`); restoring empties what is in parts.
     """
 
     unit: int
@@ -97,19 +101,18 @@ def decode(data: bytes) -> Snapshot:
     """
     if data[:4] != MAGIC:
         raise StateError("not a snapshot that this version can read")
+    body = _Body(data)
     try:
-        body = zlib.decompress(data[20:])
+        (length,) = _LENGTH.unpack(joined(body.take(_LENGTH.size)))
+        header = orjson.loads(joined(body.take(length)))
+        blobs = {name: body.take(size) for name, size in header["blobs"]}
+        intact = body.is_intact()
     except zlib.error as error:
         raise StateError(f"damaged snapshot: {error}") from None
-    if hashlib.sha256(body).digest()[:16] != data[4:20]:
+    except (struct.error, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        intact = False
+    if not intact:
         raise StateError("damaged snapshot: its digest does not fit")
-    (length,) = _LENGTH.unpack_from(body)
-    at = _LENGTH.size + length
-    header = orjson.loads(body[_LENGTH.size : at])
-    blobs = {}
-    for name, size in header["blobs"]:
-        blobs[name] = body[at : at + size]
-        at += size
     return Snapshot(
         unit=header["unit"],
         sequence=header["sequence"],
@@ -123,6 +126,48 @@ def decode(data: bytes) -> Snapshot:
             for topic, number, stamps in header.get("stamps", [])
         },
     )
+
+
+class _Body:
+    """What was compressed, a part at a time: whole it would be held twice."""
+
+    def __init__(self, data: bytes) -> None:
+        self._wanted = data[4:20]
+        self._left = memoryview(data)[20:]
+        self._unpacker = zlib.decompressobj()
+        self._tail: bytes | memoryview = b""
+        self._digest = hashlib.sha256()
+
+    def take(self, size: int) -> Blob:
+        """Return the next bytes, in a list of parts if they are many; fewer where there are no more."""
+        parts: list[bytearray] = []
+        while size > 0:
+            part = bytearray()
+            while len(part) < min(size, PART_BYTES):
+                piece = self._next(min(size, PART_BYTES) - len(part))
+                if not piece:
+                    return joined([*parts, part])
+                part += piece
+            size -= len(part)
+            parts.append(part)
+        return parts if len(parts) > 1 else joined(parts)
+
+    def _next(self, at_most: int) -> bytes:
+        while not self._unpacker.eof:
+            if not self._tail:
+                self._tail, self._left = self._left[:_TURN_BYTES], self._left[_TURN_BYTES:]
+                if not self._tail:
+                    raise zlib.error("it ends too early")
+            piece = self._unpacker.decompress(self._tail, at_most)
+            self._tail = self._unpacker.unconsumed_tail
+            if piece:
+                self._digest.update(piece)
+                return piece
+        return b""
+
+    def is_intact(self) -> bool:
+        """Tell whether all has been read and is what was written."""
+        return not self._next(1) and self._digest.digest()[:16] == self._wanted
 
 
 def _rows(mapping: Mapping[PartitionKey, int]) -> list[list[str | int]]:

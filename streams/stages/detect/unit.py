@@ -89,9 +89,8 @@ class Unit:
         try:
             for name, blob in snapshot.blobs.items():
                 if name.startswith("detector/"):
-                    self._detectors[name.removeprefix("detector/")] = Detector.load(
-                        joined(blob), self._config
-                    )
+                    state = blob if isinstance(blob, bytes | list) else joined(blob)
+                    self._detectors[name.removeprefix("detector/")] = Detector.load(state, self._config)
             return DecoderState.load(joined(snapshot.blobs["decoder"]))
         except (ValueError, KeyError) as error:
             raise StateError(f"snapshot {snapshot.sequence} of unit {snapshot.unit}: {error}") from None

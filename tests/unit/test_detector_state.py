@@ -1,0 +1,95 @@
+"""The bytes of a detector: in parts, of the version before, and the names in them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors import Detector, DetectorConfig, Kind, SampleBatch, Series
+from detectors.naming import packed, unpacked
+from detectors.state import pack, unpack
+
+MINUTE = 60_000
+WORDS = st.sampled_from(["", "a", "b", "ü,=", "kind"])
+SERIES = st.builds(
+    Series,
+    *(WORDS, WORDS, st.none() | WORDS, st.none() | WORDS, st.none() | WORDS),
+    st.sampled_from(Kind),
+    st.none() | WORDS,
+    WORDS,
+)
+
+
+def fleet(minutes, services=3, **config):
+    """Two instances of each service, so that there are rows that no producer knows."""
+    detector = Detector("shop", DetectorConfig(**config))
+    feed(detector, 0, minutes, services)
+    return detector
+
+
+def feed(detector, first, minutes, services=3):
+    for minute in range(first, first + minutes):
+        names = [
+            Series(f"service-{minute // 40}-{k}", "cpu", f"pod-{pod}", unit="%")
+            for k in range(services)
+            for pod in range(2)
+        ]
+        numbers = np.array([detector.catalog.intern(each) for each in names], np.int32)
+        ts_ms = np.full(len(names), (minute + 1) * MINUTE)
+        value = 20.0 + (minute * 7 + np.arange(len(names))) % 5 + 40 * (minute % 40 > 35)
+        detector.observe(SampleBatch(ts_ms, numbers, value))
+        detector.advance((minute + 1) * MINUTE)
+
+
+def cut(state, size):
+    return [state[at : at + size] for at in range(0, len(state), size)]
+
+
+@pytest.mark.parametrize("size", [5, 777, 10_000])
+def test_a_state_in_parts_is_read_like_a_whole_one_and_leaves_nothing(size):
+    state = fleet(70).dump()
+    parts = cut(state, size)
+    assert Detector.load(parts).dump() == state
+    assert parts == []
+
+
+def test_pieces_of_a_state_can_be_read_without_joining_them():
+    detector = fleet(70)
+    assert Detector.load(detector.dump_pieces()).dump() == detector.dump()
+
+
+def test_a_part_that_is_missing_or_damaged_is_noticed():
+    state = fleet(10).dump()
+    for parts in (cut(state, 500)[:-1], [*cut(state, 500)[:-1], bytes(len(cut(state, 500)[-1]))]):
+        with pytest.raises(ValueError, match="damaged"):
+            Detector.load(parts)
+
+
+@pytest.mark.parametrize("max_series", [1_000_000, 13])
+def test_a_restored_detector_gives_rows_to_newcomers_as_the_first_would_have(max_series):
+    first = fleet(70, max_series=max_series)
+    second = Detector.load(first.dump())
+    for detector in (first, second):
+        feed(detector, 70, 60)
+    assert first.evicted == second.evicted
+    assert (first.evicted > 0) == (max_series == 13)
+    assert second.dump() == first.dump()
+
+
+def test_a_state_of_the_version_before_is_read():
+    detector = fleet(70)
+    header, arrays = unpack(detector.dump())
+    names, of_row = arrays.pop("names"), arrays.pop("series").tolist()
+    spelled = [each and list(each) for each in unpacked(header.pop("words"), names)]
+    known = header["catalog"]
+    header["catalog"] = spelled[:known]
+    header["rows"] = [None if each < 0 else each if each < known else spelled[each] for each in of_row]
+    old = bytearray(pack(header, arrays))
+    old[4] = 2
+    assert Detector.load(bytes(old)).dump() == detector.dump()
+
+
+@given(st.lists(st.none() | SERIES, max_size=40))
+def test_names_read_back_as_they_were_written(series):
+    assert unpacked(*packed(series)) == series
+    assert packed(unpacked(*packed(series)))[0] == packed(series)[0]
