@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from river import linear_model, optim
-
 from correlator.confidence_prior import BIAS, CENTRE, SCALE, WEIGHTS
 from correlator.grouping import OpenIncident
 from correlator.ranking import Scored
@@ -117,6 +115,9 @@ class Calibration:
 
 def _model(bias: float, weights: Mapping[str, float]) -> Any:
     """River's logistic regression with given weights; steps are constant, so that a domain may drift."""
+    # Brings scipy along: 50 MB and half a second that DETECT, which only needs the messages, does without.
+    from river import linear_model, optim
+
     model = linear_model.LogisticRegression(
         optimizer=optim.SGD(RATE), intercept_init=bias, intercept_lr=RATE, clip_gradient=1.0
     )

@@ -82,7 +82,7 @@ class Judging:
         newcomers = [each for each in series if roster.row(each) < 0]
         if newcomers:
             self._publisher.forget(roster.admit(newcomers, self._end_ms, derived=derived))
-        return np.array([roster.row(each) for each in series], dtype=np.int32)
+        return np.fromiter(map(roster.row, series), np.int32, len(series))
 
     def _judge(
         self,

@@ -141,20 +141,12 @@ class Detector:
         last = watermark_ms // width * width
         if self.closed_ms is not None and last <= self.closed_ms:
             return []
-        due = self._hold.release(last)
+        due = _by_tick(self._hold.release(last), width)
         lines = self._lines.release(last, width)
-        ends = tick_of(due.ts_ms, width)
-        order = np.argsort(ends, kind="stable")
-        ends = ends[order]
         said: list[Tick] = []
-        for end in sorted({*map(int, np.unique(ends)), *lines}):
+        for end in sorted({*due, *lines}):
             said += self._silent_ticks(end - width)
-            chosen = order[np.searchsorted(ends, end) : np.searchsorted(ends, end, side="right")]
-            if len(chosen) < len(due):
-                batch = SampleBatch(due.ts_ms[chosen], due.series[chosen], due.value[chosen])
-            else:
-                batch = due
-            said += self._close(end, batch, lines.get(end, []))
+            said += self._close(end, due.pop(end, _NO_SAMPLES), lines.get(end, []))
         said += self._silent_ticks(last)
         self.closed_ms = last
         return said
@@ -308,6 +300,24 @@ class Detector:
         self._hold.put(held, None)
         self._lines.restore([Line(*each) for each in header["lines"]])
         self._logbook = LogBook.load(header["logbook"])
+
+
+_NO_SAMPLES = SampleBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0))
+
+
+def _by_tick(due: SampleBatch, width: int) -> dict[int, SampleBatch]:
+    """Part samples by the end of their tick; as a rule they are of one, and nothing is copied."""
+    ends = tick_of(due.ts_ms, width)
+    ticks = np.unique(ends).tolist()
+    if len(ticks) < 2:
+        return dict.fromkeys(ticks, due)
+    order = np.argsort(ends, kind="stable")
+    begins = np.searchsorted(ends[order], ticks).tolist()
+    parts = [order[begin:end] for begin, end in zip(begins, [*begins[1:], len(order)], strict=True)]
+    return {
+        tick: SampleBatch(due.ts_ms[part], due.series[part], due.value[part])
+        for tick, part in zip(ticks, parts, strict=True)
+    }
 
 
 def _identities(
