@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from correlator.evidence_window import Episode
 from correlator.incident import CauseKind, EvidenceLine
+from correlator.opening import ALONE
 from correlator.ranking import Scored
 from correlator.scene import FLOOR, Scene
-from correlator.service_evidence import ServiceEvidence
+from correlator.service_evidence import NEVER_ALONE, ServiceEvidence
 
 GROUP_WORDS = {
     "cpu": "CPU",
@@ -135,7 +136,9 @@ def kind_of(scored: Scored, scene: Scene) -> CauseKind:
 
     if adds("job_recurrence") >= JOB_COUNTS:
         return CauseKind.JOB
-    if adds("change_proximity") >= NEAR or adds("new_against_old") >= NEW_ALONE:
+    if adds("new_against_old") >= NEW_ALONE:
+        return CauseKind.CHANGE
+    if adds("change_proximity") >= NEAR and _harmed(scored, scene):
         return CauseKind.CHANGE
     if scene.topology.kind(scored.candidate.service) in EXTERNAL_KINDS:
         return CauseKind.EXTERNAL
@@ -143,6 +146,15 @@ def kind_of(scored: Scored, scene: Scene) -> CauseKind:
     if mine is not None and mine.strong_groups[:1] == ["gap"]:
         return CauseKind.DEPENDENCY
     return CauseKind.SERVICE
+
+
+def _harmed(scored: Scored, scene: Scene) -> bool:
+    """Whether its service shows more than what every restart moves: memory, some new lines in the log."""
+    mine = scene.evidence.get(scored.candidate.service)
+    return mine is not None and any(
+        group not in NEVER_ALONE and (group != "log" or mine.value(group) >= ALONE[group])
+        for group in mine.strong_groups
+    )
 
 
 __all__ = ["FLOOR", "clock", "evidence_line", "kind_of", "line", "quantity", "summary", "title"]

@@ -24,6 +24,9 @@ GRACE_MS = 300_000
 
 LONGEST_MS = 24 * 3_600_000
 """A job that began longer ago and never reported its end is taken as over."""
+OVERDUE = 4
+"""Times its longest earlier run after which a run that reported no end is taken as over: its end was lost.
+Jobs grow by per cents from run to run; hours later an unreported end is likelier than such a growth."""
 
 
 _PHASES = frozenset({"started", "finished", "ended", "completed", "running", "began", "done"})
@@ -40,9 +43,27 @@ def running(change: Change, scene: Scene) -> bool:
     """Whether a job ran when the incident began."""
     if change.kind is not ChangeKind.JOB or change.ts_ms > scene.onset_ms + scene.interval_ms:
         return False
-    if change.end_ms is None:
-        return scene.onset_ms - change.ts_ms <= LONGEST_MS // 4
-    return change.end_ms + GRACE_MS >= scene.onset_ms
+    if change.end_ms is not None:
+        return change.end_ms + GRACE_MS >= scene.onset_ms
+    age_ms = scene.onset_ms - change.ts_ms
+    if age_ms > LONGEST_MS // 4:
+        return False
+    lengths = _lengths(_earlier(change, scene))
+    return not lengths or age_ms <= OVERDUE * max(lengths) + GRACE_MS
+
+
+def _earlier(change: Change, scene: Scene) -> list[Change]:
+    """Earlier runs of the same job."""
+    return [
+        c
+        for c in scene.changes.get(change.service, [])
+        if c.kind is ChangeKind.JOB and c.ts_ms < change.ts_ms and key(c) == key(change)
+    ]
+
+
+def _lengths(runs: list[Change]) -> list[int]:
+    """How long those that reported their end took, in ms."""
+    return [c.end_ms - c.ts_ms for c in runs if c.end_ms is not None and c.end_ms > c.ts_ms]
 
 
 def growth(change: Change, scene: Scene) -> tuple[int, float | None]:
@@ -51,12 +72,8 @@ def growth(change: Change, scene: Scene) -> tuple[int, float | None]:
     The larger of this run's length so far over the earlier ones' median, and, for it has only begun when it
     does harm, the last finished run's over the median of the first third.
     """
-    earlier = [
-        c
-        for c in scene.changes.get(change.service, [])
-        if c.kind is ChangeKind.JOB and c.ts_ms < change.ts_ms and key(c) == key(change)
-    ]
-    lengths = [c.end_ms - c.ts_ms for c in earlier if c.end_ms is not None and c.end_ms > c.ts_ms]
+    earlier = _earlier(change, scene)
+    lengths = _lengths(earlier)
     if not lengths:
         return len(earlier), None
     mine = min(change.end_ms or scene.now_ms, scene.now_ms) - change.ts_ms
