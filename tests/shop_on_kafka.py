@@ -82,13 +82,32 @@ class Wire:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._producer = producer(settings.kafka)
+        self._refused: list[KafkaError] = []
 
     def put(self, topic: str, value: bytes | None, key: str = "", **options: object) -> None:
-        self._producer.produce(self.settings.kafka.topic(topic), value=value, key=key.encode(), **options)
+        self._producer.produce(
+            self.settings.kafka.topic(topic),
+            value=value,
+            key=key.encode(),
+            on_delivery=self._delivered,
+            **options,
+        )
         self._producer.poll(0)
 
     def flush(self) -> None:
         assert self._producer.flush(30) == 0
+        assert not self._refused
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._refused.append(error)
+
+    def wait_for_partitions(self, topic: str, count: int) -> None:
+        """Wait until this producer knows them: of several brokers some learn of new ones later."""
+        name = self.settings.kafka.topic(topic)
+        deadline = time.monotonic() + 30
+        while len(self._producer.list_topics(name, timeout=10).topics[name].partitions) < count:
+            assert time.monotonic() < deadline, f"{name} does not get {count} partitions"
 
     def publish(self, records: list[tuple[str, str, bytes]]) -> None:
         for topic, key, value in records:
