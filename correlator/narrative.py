@@ -103,12 +103,13 @@ def title(services: list[str], scene: Scene) -> str:
 
 
 def summary(scored: Scored, scene: Scene) -> str:
-    """What happened to a root, in one line: first what can be a cause, then what may be its effect."""
+    """What happened to a root, in one line: what can be a cause, and of that what began first."""
     candidate = scored.candidate
     mine = scene.evidence.get(candidate.service)
     text = what_is_wrong(mine)
     if mine is not None and mine.strong_groups:
-        group = next((g for g in mine.strong_groups if mine.groups[g].cause_like), mine.strong_groups[0])
+        causes = [name for name in mine.strong_groups if mine.groups[name].cause_like]
+        group = min(causes, key=lambda name: mine.groups[name].onset_ms, default=mine.strong_groups[0])
         text = f"{_moved(mine, group)}: {measured(mine.groups[group].episode)}"
     if candidate.change is not None:
         change = candidate.change
