@@ -1,4 +1,4 @@
-"""A server in a process group of its own, which never outlives us by more than a signal."""
+"""A server in a process group of its own, which does not outlive us."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from streams.broker.keeper import Keeper
 from streams.errors import BrokerUnavailable
 
 
@@ -32,7 +33,8 @@ class ServerProcess:
     """A child that listens on a port; `stop_grace_s` lies between SIGTERM and SIGKILL.
 
     It runs in a session of its own, so that a terminal's Ctrl-C reaches us only and we end it in order;
-    the whole group is killed, so that no grandchild stays.
+    the whole group is killed, so that no grandchild stays. Should we be killed, a keeper does it, and removes
+    the folder of the log.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class ServerProcess:
             self._child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=cwd, start_new_session=True
             )
+        self._keeper = Keeper(self._child.pid, log.parent, grace_s=stop_grace_s)
         atexit.register(self.stop)
 
     @property
@@ -85,6 +88,7 @@ class ServerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
+        self._keeper.release()
 
     def _last_lines(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()[-3:]

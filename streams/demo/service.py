@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from streams.broker.keeper import Keeper
 from streams.errors import FatalError
 from streams.settings import environment_without_settings
 
@@ -23,12 +24,12 @@ POLL_S = 0.1
 
 
 class Service:
-    """`headwater run` with a configuration file; up inside the block, gone after it.
+    """`headwater run` with a configuration file; up inside the block, gone after it, also if we are killed.
 
     Parameters
     ----------
     config
-        The YAML file that it reads.
+        The YAML file that it reads; its folder goes with us.
     log
         Where its own log goes.
     port
@@ -40,6 +41,7 @@ class Service:
         self._log = log
         self._ready = f"http://127.0.0.1:{port}/readyz"
         self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: Keeper | None = None
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "streams.cli", "run", "--config", str(self._config)]
@@ -53,6 +55,7 @@ class Service:
                 env=environment_without_settings(),
                 start_new_session=True,
             )
+        self._keeper = Keeper(self._process.pid, self._config.parent, grace_s=STOP_TIMEOUT_S)
         try:
             self._wait()
         except BaseException:
@@ -93,6 +96,8 @@ class Service:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self._process = None
+        if self._keeper is not None:
+            self._keeper.release()
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()

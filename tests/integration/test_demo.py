@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,24 @@ def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_behind(broker, tmp_path
     assert left_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
     assert topics_of_the_demo(broker, tmp_path) == []
+
+
+@pytest.mark.timeout(120)
+def test_a_killed_demo_leaves_no_process_and_no_file_behind(tmp_path):
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment_without_settings() | {"TMPDIR": str(tmp_path)},
+        start_new_session=True,
+    )
+    for line in demo.stdout:
+        if "starting" in line:
+            break
+    assert left_running(tmp_path)
+    demo.kill()
+    demo.communicate()
+    deadline = time.monotonic() + 30
+    while left_running(tmp_path) or list(tmp_path.iterdir()):
+        assert time.monotonic() < deadline, (left_running(tmp_path), list(tmp_path.iterdir()))
