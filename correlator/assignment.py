@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from correlator.evidence_window import COARSE_MS
 from correlator.grouping import JOIN_AT, OpenIncident, connected, surroundings
 from correlator.incident import incident_id
 from correlator.inference import agreement, demand, time_between
@@ -45,6 +46,7 @@ def assign(memory: Memory, now_ms: int, open_at: float) -> set[str]:
     touched: set[str] = set()
     topology = memory.topology
     waiting = sorted(pressures.values(), key=lambda p: (-p.value, p.service))
+    threshold = open_at * _caution(memory, now_ms)
     for state in memory.in_order():
         if state.grows(now_ms):
             near = surroundings(state.services, topology, now_ms)
@@ -55,10 +57,11 @@ def assign(memory: Memory, now_ms: int, open_at: float) -> set[str]:
             continue
         for p in waiting:
             if p.value >= JOIN_AT and (p.service in near or not len(topology)):
+                if p.value >= threshold and _stands_apart(p, evidence[p.service], state, memory, now_ms):
+                    continue
                 _join(state, evidence[p.service], now_ms, touched)
         taken = state.services
         waiting = [p for p in waiting if p.service not in taken]
-    threshold = open_at * _caution(memory, now_ms)
     while waiting and waiting[0].value >= threshold:
         first = waiting[0]
         opened = _open(memory, evidence[first.service], now_ms)
@@ -71,6 +74,30 @@ def assign(memory: Memory, now_ms: int, open_at: float) -> set[str]:
                 _join(opened, evidence[p.service], now_ms, touched)
         waiting = [p for p in waiting if p.service not in opened.services]
     return touched
+
+
+APART_MS = 60_000
+"""How much later it must have begun to be a matter of its own: a cascade takes seconds a hop."""
+
+
+def _stands_apart(
+    p: Pressure, mine: ServiceEvidence, state: OpenIncident, memory: Memory, now_ms: int
+) -> bool:
+    """Whether a service near an open incident has a trouble of its own: two faults at once are two incidents.
+
+    It is enough to open an incident, began clearly later, and neither calls what is thought to be the root
+    there, over however many services, nor is called by it.
+    """
+    topology, began = memory.topology, mine.onset_ms
+    if not p.corroborated or state.top is None or p.service in state.services or not len(topology):
+        return False
+    if state.interval_ms >= COARSE_MS:
+        return False  # what samples of minutes say first is chance
+    if began is None or began < state.onset_ms + max(APART_MS, 2 * state.interval_ms):
+        return False
+    return p.service not in connected(state.top, topology, now_ms) and state.top not in connected(
+        p.service, topology, now_ms
+    )
 
 
 def merge(memory: Memory, now_ms: int) -> list[OpenIncident]:

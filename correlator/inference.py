@@ -25,6 +25,9 @@ CORES = frozenset({"{cpu}", "cores", "core", "1", "m", "s/s"})
 """Units of work of which nobody knows how much there may be."""
 UNFELT = 0.4
 """What is left of a processor's work that nobody waits for."""
+OWN_ACCOUNT = frozenset({"err", "lat", "stale", "log", "flow"})
+"""Groups by which a callee itself says that it is ill. Its connections, work and memory also follow from
+callers that wait on the way to it: they do not excuse a caller that sees the same on all its ways out."""
 WAITING = ("lat", "gap", "sat")
 SERVED = frozenset({Family.LATENCY, Family.OWN_TIME})
 DEMAND = frozenset({Family.LOAD, Family.IO})
@@ -71,7 +74,7 @@ def agreement(evidence: dict[str, ServiceEvidence], topology: Topology, at_ms: i
     """
     seen_out: dict[str, set[str]] = {}
     for service, mine in evidence.items():
-        if mine.own_word() > FLOOR:
+        if mine.own_word(OWN_ACCOUNT) > FLOOR:
             continue  # it is ill itself: what its callers see says nothing about them
         for name in ("gap", "err"):
             if (group := mine.groups.get(name)) is not None:
@@ -152,8 +155,8 @@ def _moved(
     families = DEMAND if direction == "down" else AMPLIFIED
     for service in sorted(evidence):
         mine = evidence[service]
-        if direction == "down" and mine.suffering() > 0:
-            continue  # it gets less to do because it is slow
+        if direction == "down" and (mine.suffering() > 0 or mine.cause_excess > 0):
+            continue  # it gets less done because it is slow, or busy with something else
         signs = [
             (episode.score_between(from_ms, to_ms), episode.anomaly.id, episode)
             for episode in mine.episodes.values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from correlator.evidence_window import Episode
+from correlator.factors.dependencies import unexplained_share
 from correlator.incident import CauseKind, EvidenceLine
 from correlator.opening import ALONE
 from correlator.ranking import Scored
@@ -123,7 +124,9 @@ JOB_COUNTS = 0.4
 NEAR = 1.2
 """Contribution from which a change is: 1.5·e^(−a/15 min) + .3 at a = 7.7 min. What acts at once shows within
 minutes, what acts late was there before. Of 28 changes named in simulated incidents the right ones had 1.68
-and more, innocent ones of a quarter of an hour before .98 and less."""
+and more, innocent ones of a quarter of an hour before .98 and less. Half of it is owed to what the service
+shows that no callee of it accounts for: of 276 faults of 33 simulated systems 10 innocent changes were blamed
+instead of 12 and 69 right ones instead of 75; owing all of it, 7 and 63."""
 NEW_ALONE = 0.4
 """Contribution from which the new version alone deviates: then its age is no excuse."""
 
@@ -139,7 +142,8 @@ def kind_of(scored: Scored, scene: Scene) -> CauseKind:
         return CauseKind.JOB
     if adds("new_against_old") >= NEW_ALONE:
         return CauseKind.CHANGE
-    if adds("change_proximity") >= NEAR and _harmed(scored, scene):
+    own = (1.0 + unexplained_share(scored.candidate.service, scene)) / 2.0
+    if adds("change_proximity") * own >= NEAR and _harmed(scored, scene):
         return CauseKind.CHANGE
     if scene.topology.kind(scored.candidate.service) in EXTERNAL_KINDS:
         return CauseKind.EXTERNAL

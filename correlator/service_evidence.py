@@ -204,10 +204,10 @@ class ServiceEvidence:
             self._kept[name] = work()
         return cast(T, self._kept[name])
 
-    def own_word(self) -> float:
+    def own_word(self, which: frozenset[str] = OWN_ILLNESS) -> float:
         """The strongest sign of illness in its own signals, not in what others see of it."""
         return max(
-            (g.voices.get(OWN_VOICE, 0.0) for name, g in self.groups.items() if name in OWN_ILLNESS),
+            (g.voices.get(OWN_VOICE, 0.0) for name, g in self.groups.items() if name in which),
             default=0.0,
         )
 

@@ -13,11 +13,11 @@ from correlator.factors import (
     one_sided,
     onset,
     past,
+    relevance,
     severity,
     silent,
     sources,
     traffic,
-    unexplained,
 )
 from correlator.factors.term import Candidate, Term
 
@@ -33,8 +33,8 @@ FACTORS: tuple[ModuleType, ...] = (
     job,
     traffic,
     sources,
-    unexplained,
     past,
+    relevance,
 )
 """Each has `NAME` and `measure(candidate, scene) -> Term | None`."""
 

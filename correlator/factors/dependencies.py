@@ -2,16 +2,18 @@
 
 Each group of evidence g of a service X is explained, up to a share, by the callee Y whose own evidence
 could have caused it: errors by errors, silence or timeouts of Y, latency by latency, gap, errors or
-saturation of Y. With p the strongest such evidence of Y, Σ_g share_g · g_X · (1 − e^(−(p/2)²)) · belief is
-taken off: noise in a callee explains next to nothing, clear illness nearly all that is handed on. Shares
-follow what propagates along calls (errors, waiting, blocked threads; hardly work). Topological explaining-
-away as in MicroRCA and Sage.
+saturation of Y. With p the strongest such evidence of Y and a the part of X's failures or delay that its
+calls to Y amount to (`attribution.amounts`), Σ_g share_g · g_X · max(1 − e^(−(p/2)²), a) · belief is taken
+off: noise in a callee explains next to nothing, clear illness nearly all that is handed on. Shares follow
+what propagates along calls (errors, waiting, blocked threads; hardly work). Topological explaining-away as in
+MicroRCA and Sage.
 """
 
 from __future__ import annotations
 
 import math
 
+from correlator.attribution import amounts
 from correlator.factors.term import Candidate, Term
 from correlator.factors.traffic import pushed_by
 from correlator.scene import Scene, once
@@ -48,6 +50,8 @@ FAILING = {
 """Groups of Y that make its callers fail, with their force."""
 SLOW = {"lat": 1.0, "gap": 1.0, "stale": 1.0, "err": 0.7, "sat": 0.6, "cpu": 0.5, "mem": 0.4, "io": 0.3}
 """Groups of Y that make its callers wait."""
+AMOUNT = {"err": "err", "log": "err", "lat": "lat", "sat": "lat"}
+"""Groups of X that an amount accounts for: failures are logged, what takes longer keeps more in flight."""
 CAUSED_BY: dict[str, dict[str, float]] = {"err": FAILING, "log": FAILING, "flow": FAILING, "starves": FAILING}
 
 
@@ -78,6 +82,8 @@ def explained(service: str, scene: Scene) -> tuple[float, str]:
                 theirs = dict(scene.evidence[neighbour.service].counted_without(service))
             force = max((force_of.get(g, 0.0) * v for g, v in theirs.items()), default=0.0)
             accounted = (1.0 - math.exp(-((force / 2.0) ** 2))) * neighbour.belief
+            enough = amounts((service, neighbour.service), scene).get(AMOUNT.get(group, ""), 0.0)
+            accounted = max(accounted, enough * neighbour.belief)
             accounted *= 1.0 - pushed_by(mine, scene.evidence[neighbour.service])
             if accounted > best:
                 best, name = accounted, neighbour.service
@@ -104,3 +110,9 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
         ),
         (strongest.episode.anomaly.id,),
     )
+
+
+def unexplained_share(service: str, scene: Scene) -> float:
+    """Share of a service's severity that no ill callee of it accounts for, 0 to 1; 1 where it has none."""
+    whole = scene.severity(service)
+    return max(0.0, 1.0 - explained(service, scene)[0] / whole) if whole > 0.0 else 1.0

@@ -330,3 +330,19 @@ def test_a_storm_is_absorbed_in_bounded_time_and_memory():
     assert time.perf_counter() - began < 30
     assert sum(len(mine) for mine in engine.memory.window.episodes.values()) <= 500 * 120
     assert len(engine.memory.incidents) <= 500
+
+
+@pytest.mark.parametrize(("later", "incidents"), [(3, 2), (0, 1)])
+def test_a_fault_that_begins_near_an_open_incident_and_later_is_an_incident_of_its_own(later, incidents):
+    """What breaks minutes later next door is no part of a cascade, which takes seconds a hop."""
+    evidence = [edge("web", "cart"), edge("cart", "cart-db"), edge("web", "search-db")]
+    for service, minute in (("cart-db", 10), ("search-db", 10 + later)):
+        evidence += episode(service, Family.CPU, minute, score=9, length=6)
+        evidence += episode(service, Family.ERROR, minute, score=9, length=6, observed=40.0)
+    evidence += episode("cart", Family.ERROR, 10, score=7, length=6, observed=40.0)
+    _, out = run(evidence, T0 + 40 * MINUTE)
+    gone = {name for i in out for name in i.supersedes}
+    left = {i.id: i for i in out if i.settled and i.id not in gone}
+    assert len(left) == incidents
+    if incidents == 2:
+        assert {i.hypotheses[0].service for i in left.values()} == {"cart-db", "search-db"}
