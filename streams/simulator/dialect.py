@@ -49,14 +49,13 @@ class Totals:
 
     def add(self, name: str, increments: Values) -> Values:
         """The running sum after each interval."""
-        total = self._sum.get(name)
-        if total is None:
-            total = 900.0 * np.nan_to_num(increments[0])
-        out = np.empty_like(increments)
-        for t in range(len(increments)):
-            if self._fresh is not None:
+        out = np.nan_to_num(increments)
+        total = self._sum.get(name, 900.0 * out[0])
+        restarts = np.zeros(len(out), bool) if self._fresh is None else self._fresh.any(axis=1)
+        for t in range(len(out)):
+            if restarts[t] and self._fresh is not None:
                 total = np.where(self._fresh[t], 0.0, total)
-            total = total + np.nan_to_num(increments[t])
-            out[t] = total
-        self._sum[name] = total
+            out[t] += total
+            total = out[t]
+        self._sum[name] = total.copy()
         return out

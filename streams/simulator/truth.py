@@ -69,8 +69,14 @@ class Shadow:
     """Which rows of the plant's edges any span or client metric shows."""
     seen: dict[str, dict[str, float]] = field(default_factory=dict)
     """Service to sign to the second at which it was first seen to deviate."""
-    loudness: dict[str, float] = field(default_factory=dict)
-    _runs: dict[tuple[int, str], int] = field(default_factory=dict)
+    worst: NDArray[np.float64] = field(init=False)
+    """How much worse off each service was at its worst: logarithm of its p95, and four times its errors."""
+    _runs: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Sign to the number of intervals for which each service has deviated by now."""
+
+    def __post_init__(self) -> None:
+        self.worst = np.zeros(len(self.system.services))
+        self._bears = np.array([service.kind == "service" for service in self.system.services])
 
     def compare(self, real: State, now_s: float, interval_s: float) -> None:
         """Note what differs at the end of an interval."""
@@ -78,32 +84,25 @@ class Shadow:
         for sign, (absolute, relative) in SIGNS.items():
             difference = np.abs(mine[sign] - theirs[sign])
             off = (difference > absolute) & (difference > relative * np.abs(theirs[sign]))
-            for row in np.nonzero(off)[0]:
-                run = self._runs[int(row), sign] = self._runs.get((int(row), sign), 0) + 1
-                name = self.system.services[row].name
-                if run >= PERSISTENT:
-                    first = now_s - (PERSISTENT - 1) * interval_s
-                    self.seen.setdefault(name, {}).setdefault(sign, first)
-            for row in np.nonzero(~off)[0]:
-                self._runs.pop((int(row), sign), None)
+            runs = self._runs[sign] = np.where(off, self._runs.get(sign, 0) + off, 0)
+            for row in np.nonzero(runs == PERSISTENT)[0]:
+                first = now_s - (PERSISTENT - 1) * interval_s
+                self.seen.setdefault(self.system.services[row].name, {}).setdefault(sign, first)
         ratio = np.log(np.maximum(mine["p95_s"], 1e-6) / np.maximum(theirs["p95_s"], 1e-6))
         worse = np.maximum(ratio, 0.0) + 4.0 * np.maximum(mine["error_rate"] - theirs["error_rate"], 0.0)
-        for s, service in enumerate(self.system.services):
-            if service.kind == "service":
-                self.loudness[service.name] = max(self.loudness.get(service.name, 0.0), float(worse[s]))
+        self.worst = np.maximum(self.worst, np.where(self._bears, worse, 0.0))
 
     @property
     def symptom(self) -> str | None:
         """The service that suffers most, by latency and errors; None if none does."""
-        if not self.loudness:
-            return None
-        name = max(sorted(self.loudness), key=lambda service: self.loudness[service])
-        return name if self.loudness[name] > HARM else None
+        loudest = self.worst.max(initial=0.0)
+        names = (self.system.services[row].name for row in np.nonzero(self.worst == loudest)[0])
+        return min(names) if loudest > HARM else None
 
     @property
     def harmful(self) -> bool:
         """Whether anybody was worse off, by a tenth in latency or a fortieth of all requests failed."""
-        return max(self.loudness.values(), default=0.0) > HARM
+        return bool(self.worst.max(initial=0.0) > HARM)
 
     def label(self) -> dict[str, object]:
         """As `labels.jsonl` has it."""

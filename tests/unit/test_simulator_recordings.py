@@ -157,7 +157,7 @@ def test_a_blind_fault_is_never_tellable():
     )
     shadow = Shadow(plan.system, plan.faults[0], state=None, observed=np.ones(1, bool))
     shadow.seen[plan.faults[0].root_service] = {"cpu": 1.0}
-    shadow.loudness["x"] = 1.0
+    shadow.worst[:] = 1.0
     assert shadow.record([])["tellable"] is False
 
 
