@@ -17,6 +17,8 @@ class Chunk:
     """The plant's arrays over consecutive intervals; first axis is time."""
 
     end_s: NDArray[np.floating]
+    since_s: NDArray[np.floating]
+    """From when the state at the end of each interval may have held: nothing shows before it happens."""
     interval_s: float
     service: NDArray[np.void]
     instance: NDArray[np.void]

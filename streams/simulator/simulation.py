@@ -158,6 +158,7 @@ class Run:
         rates = self._rates(start_s, steps)
         stalls = self.weather.draw(steps)
         self._look_ahead(start_s, start_s + steps * self.plan.interval_s)
+        since_s = self._since(start_s + self.plan.interval_s * np.arange(steps))
         for step in range(steps):
             self.state.instance["stall"] = stalls[step]
             self._step(start_s + step * self.plan.interval_s, rates[step], record=True)
@@ -165,7 +166,17 @@ class Run:
                 row[step] = now
             names[step] = self.roster.current
         ends = start_s + self.plan.interval_s * (1.0 + np.arange(steps))
-        return Chunk(ends, self.plan.interval_s, names=names, **buffers)
+        return Chunk(ends, since_s, self.plan.interval_s, names=names, **buffers)
+
+    def _since(self, begin_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Begin of each interval, or the last moment in it at which a disturbance or a change set in."""
+        since_s = begin_s.copy()
+        onsets = [press.start_s for press, _ in self._near] + [when for when, *_ in self._todo]
+        for onset_s in onsets:
+            step = int((onset_s - begin_s[0]) // self.plan.interval_s)
+            if 0 <= step < len(begin_s):
+                since_s[step] = max(since_s[step], onset_s)
+        return since_s
 
     def _rates(self, start_s: float, steps: int) -> NDArray[np.float64]:
         """Entry rates as [interval, substep, entry]."""
