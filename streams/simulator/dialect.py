@@ -47,14 +47,14 @@ class Totals:
             fresh = np.vstack([np.zeros(len(pods[0]), bool), fresh])
         self._fresh, self._pods, self._restarts = fresh, chunk.names[-1], restarts[-1]
 
-    def add(self, name: str, increments: Values) -> Values:
-        """The running sum after each interval."""
+    def add(self, name: str, increments: Values, slots: NDArray[np.int64]) -> Values:
+        """The running sum after each interval, of these instances."""
         out = np.nan_to_num(increments)
         total = self._sum.get(name, 900.0 * out[0])
-        restarts = np.zeros(len(out), bool) if self._fresh is None else self._fresh.any(axis=1)
-        for t in range(len(out)):
-            if restarts[t] and self._fresh is not None:
-                total = np.where(self._fresh[t], 0.0, total)
+        fresh = np.zeros(out.shape, bool) if self._fresh is None else self._fresh[:, slots]
+        for t, anew in enumerate(fresh.any(axis=1)):
+            if anew:
+                total = np.where(fresh[t], 0.0, total)
             out[t] += total
             total = out[t]
         self._sum[name] = total.copy()

@@ -65,7 +65,7 @@ def _by_caller(chunk: Chunk, field_name: str) -> Values:
     for row in range(chunk.edge.shape[1]):
         total[:, chunk.edge["caller"][0, row]] += value[:, row]
     up = np.maximum(chunk.service["up_share"] * chunk.service["count"], 1.0)
-    return np.asarray((total / up)[:, chunk.instance["service"][0]])
+    return np.asarray((total / up)[:, chunk.owners])
 
 
 def _turned_away(chunk: Chunk) -> Values:
@@ -76,8 +76,8 @@ def _turned_away(chunk: Chunk) -> Values:
 
 
 def _lag(blur: Instruments, chunk: Chunk) -> Values:
-    out = np.zeros(chunk.names.shape)
-    owner = chunk.instance["service"][0]
+    out = np.zeros(chunk.shape)
+    owner = chunk.owners
     for t in range(chunk.topic.shape[1]):
         first = np.nonzero(owner == chunk.topic["consumer"][0, t])[0]
         out[:, first] += (chunk.topic["depth"][:, t] / len(first))[:, None]
@@ -91,11 +91,11 @@ _APP = _monitored("service")
 def _replication_lag(blur: Instruments, chunk: Chunk) -> Values:
     """A replica replays what the primary's disk writes, and falls behind as that disk fills up."""
     lag = 0.05 / (1.0 - np.minimum(chunk.of("io_util"), 0.995))
-    return np.asarray(lag * blur.wobble("lag", chunk.names.shape, 0.3))
+    return np.asarray(lag * blur.wobble("lag", chunk.shape, 0.3))
 
 
 def _cpu(blur: Instruments, chunk: Chunk) -> Values:
-    shape = chunk.names.shape
+    shape = chunk.shape
     noise = blur.wobble("cpu", shape, 0.09) * blur.bursts("cpu bursts", shape, 0.008, 0.7)
     return np.asarray(np.maximum(chunk.of("cpu") * noise, 1e-3))
 
@@ -112,7 +112,7 @@ def _network(name: str, kilobytes: float) -> Callable[[Instruments, Chunk], Valu
     def read(blur: Instruments, chunk: Chunk) -> Values:
         heartbeat = 2e3 * chunk.interval_s
         sent = blur.count(chunk.of("done") * chunk.interval_s) * kilobytes * 1e3
-        return np.asarray((sent + heartbeat) * blur.wobble(name, chunk.names.shape, 0.05))
+        return np.asarray((sent + heartbeat) * blur.wobble(name, chunk.shape, 0.05))
 
     return read
 
@@ -137,7 +137,7 @@ METRICS: tuple[Metric, ...] = (
            lambda s, c: s.count(_by_caller(c, "pending"))),
     Metric("jvm.memory.used", "By", "gauge", _collected, lambda s, c: c.of("memory") + s.sawtooth(c)),
     Metric("runtime.gc.time", "s", "delta", _collected,
-           lambda s, c: np.minimum(c.of("gc"), 1.0) * c.interval_s * s.wobble("gc", c.names.shape, 0.3)),
+           lambda s, c: np.minimum(c.of("gc"), 1.0) * c.interval_s * s.wobble("gc", c.shape, 0.3)),
     Metric("kafka.consumer.lag", "{message}", "gauge", _consumes, _lag),
     Metric("db.connections", "{connection}", "gauge", _monitored("database"),
            lambda s, c: s.count(np.minimum(c.owner("connections"), 1e4)) + 4),
@@ -147,17 +147,17 @@ METRICS: tuple[Metric, ...] = (
            lambda s, c: s.count(c.of("done") * c.interval_s)),
     Metric("db.lock.wait_time", "s", "delta", _monitored("database"),
            lambda s, c: c.owner("lock_wait_s") * c.of("done") * c.interval_s
-           * s.wobble("lock", c.names.shape, 0.2)),
+           * s.wobble("lock", c.shape, 0.2)),
     Metric("db.replication.lag", "s", "gauge", _monitored("database"), _replication_lag),
     Metric("system.disk.io_utilization", "1", "gauge", _monitored("database", "broker"),
            lambda s, c: np.minimum(
-               (c.of("io_util") + 0.02) * s.wobble("disk", c.names.shape, 0.12), 1.0)),
+               (c.of("io_util") + 0.02) * s.wobble("disk", c.shape, 0.12), 1.0)),
     Metric("redis.memory.used", "By", "gauge", _monitored("cache"),
-           lambda s, c: c.owner("cache_mem") * s.wobble("redis", c.names.shape, 0.001, 60.0)),
+           lambda s, c: c.owner("cache_mem") * s.wobble("redis", c.shape, 0.001, 60.0)),
     Metric("redis.keys.evicted", "{key}", "delta", _monitored("cache"),
            lambda s, c: s.count(c.owner("evicted") / 2000.0 * c.interval_s)),
     Metric("redis.keyspace.hit_ratio", "1", "gauge", _monitored("cache"),
-           lambda s, c: np.minimum(c.owner("hit_now") * s.wobble("hit", c.names.shape, 0.004), 1.0)),
+           lambda s, c: np.minimum(c.owner("hit_now") * s.wobble("hit", c.shape, 0.004), 1.0)),
     Metric("redis.commands.failed", "{command}", "delta", _monitored("cache"),
            lambda s, c: s.count(c.owner("rate") * c.owner("error_rate") * c.interval_s * 0.98)),
     Metric("messaging.messages.in", "{message}", "delta", _monitored("broker"),

@@ -166,7 +166,8 @@ class Run:
                 row[step] = now
             names[step] = self.roster.current
         ends = start_s + self.plan.interval_s * (1.0 + np.arange(steps))
-        return Chunk(ends, since_s, self.plan.interval_s, names=names, **buffers)
+        everyone = np.arange(names.shape[1])
+        return Chunk(ends, since_s, self.plan.interval_s, names=names, slots=everyone, **buffers)
 
     def _since(self, begin_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Begin of each interval, or the last moment in it at which a disturbance or a change set in."""

@@ -36,6 +36,8 @@ class Sensor:
     buffered: float = 0.4
     """Share of the outages after which the agent delivers what it kept."""
     _totals: Totals = field(default_factory=Totals)
+    _slots: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Metric to the instances that emit it."""
     _phase_ms: NDArray[np.int64] | None = None
     _out: NDArray[np.int64] | None = None
     _keeps: NDArray[np.bool_] | None = None
@@ -52,7 +54,11 @@ class Sensor:
         lost, late_s = self._reachable(chunk)
         seen = ~lost & (chunk.of("up") > 0.0)
         self._totals.begin(chunk)
-        parts = [self._rows(metric, chunk, ts, seen, late_s) for metric in METRICS]
+        parts = [
+            self._rows(metric, chunk.within(slots), ts, seen, late_s)
+            for metric in METRICS
+            if len(slots := self._emitters(metric, chunk))
+        ]
         rows = {name: np.concatenate([part[name] for part in parts]) for name in (*_SAMPLE, "late_s")}
         behind = rows.pop("late_s")
         late = np.nonzero(behind > 0)[0]
@@ -68,32 +74,37 @@ class Sensor:
         seen: NDArray[np.bool_],
         late_s: NDArray[np.float64],
     ) -> Columns:
-        owner = chunk.instance["service"][0]
-        services = self.system.services
-        have = np.array([metric.wants(self.system, s) for s in range(len(services))])[owner]
+        owner, services = chunk.owners, self.system.services
         spoken = np.array([s.dialect == "prometheus" for s in services])[owner]
         values = metric.read(self.blur, chunk)
         said = [(metric.name, metric.unit, metric.kind)] * len(owner)
-        if metric.name in PROMETHEUS and (have & spoken).any():
+        if metric.name in PROMETHEUS and spoken.any():
             foreign = PROMETHEUS[metric.name]
             said = [foreign if p else own for p, own in zip(spoken, said, strict=True)]
             if foreign[2] == "counter":
                 increments = values * (chunk.interval_s if metric.kind == "gauge" else 1.0)
-                values = np.where(spoken, self._totals.add(metric.name, increments), values)
-        keep = seen & have[None, :] & (self.blur.rng.random(seen.shape) > self.missing)
-        rows = np.nonzero(keep)
+                values = np.where(spoken, self._totals.add(metric.name, increments, chunk.slots), values)
+        t, nth = np.nonzero(seen[:, chunk.slots] & (self.blur.rng.random(chunk.shape) > self.missing))
+        slot = chunk.slots[nth]
         words = np.array([[self.names.id(word) for word in triple] for triple in said], np.int32)
         service = np.array([self.names.id(s.name) for s in services], np.int32)[owner]
         return {
-            "ts_ms": ts[rows],
-            "service": service[rows[1]],
-            "instance": chunk.names[rows],
-            "metric": words[rows[1], 0],
-            "unit": words[rows[1], 1],
-            "kind": words[rows[1], 2],
-            "value": values[rows],
-            "late_s": late_s[rows],
+            "ts_ms": ts[t, slot],
+            "service": service[nth],
+            "instance": chunk.names[t, slot],
+            "metric": words[nth, 0],
+            "unit": words[nth, 1],
+            "kind": words[nth, 2],
+            "value": values[t, nth],
+            "late_s": late_s[t, slot],
         }
+
+    def _emitters(self, metric: Metric, chunk: Chunk) -> NDArray[np.int64]:
+        if metric.name not in self._slots:
+            services = range(len(self.system.services))
+            wanted = np.array([metric.wants(self.system, s) for s in services])
+            self._slots[metric.name] = np.nonzero(wanted[chunk.owners])[0]
+        return self._slots[metric.name]
 
     def _reachable(self, chunk: Chunk) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Which samples are lost, and how many seconds late the kept ones arrive."""
