@@ -6,6 +6,8 @@ import json
 import sys
 import time
 from dataclasses import replace
+from functools import partial
+from multiprocessing import cpu_count
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +43,9 @@ def simulate(
     services: Annotated[
         int | None, typer.Option(min=8, max=200, help="Services of each random world; drawn if absent.")
     ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Random recordings written at the same time; 0 is one a processor.")
+    ] = 0,
     interval_s: Annotated[float, typer.Option(min=1.0, max=600.0, help="Seconds between samples.")] = 15.0,
     live: Annotated[
         bool,
@@ -64,9 +69,10 @@ def simulate(
 
     headwater simulate --scenario cascade --live --speed 10
     """
+    from rich.console import Console
     from rich.progress import Progress
 
-    from streams.simulator import SCENARIOS, CampaignOptions, Options, run_campaign, run_scenario
+    from streams.simulator import SCENARIOS, CampaignOptions, Options, run_campaigns, run_scenario
 
     if list_:
         if json_:
@@ -84,22 +90,35 @@ def simulate(
     if live:
         _look_for_broker()
     written: list[str] = []
-    with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(f"simulating {scenario or 'worlds'}", total=max(worlds, 1))
+    seen = sys.stderr.isatty()
+    with Progress(
+        console=Console(stderr=True), disable=not seen, transient=True, redirect_stdout=False
+    ) as bar:
+        total = max(worlds, 1)
+        shares = [0.0] * total
+        task = bar.add_task(f"simulating {scenario or f'{worlds} worlds'}", total=total)
 
-        def progress(share: float) -> None:
-            bar.update(task, completed=len(written) + share)
+        def progress(number: int, share: float) -> None:
+            shares[number] = share
+            bar.update(task, completed=sum(shares))
 
         if scenario is not None:
             chosen = Options(seed=seed, hours=hours or 2.0, interval_s=interval_s)
-            written.append(str(run_scenario(scenario, out / scenario, chosen, progress)))
+            paths = iter([run_scenario(scenario, out / scenario, chosen, partial(progress, 0))])
         else:
             options = CampaignOptions(
                 seed=seed, faults=faults, hours=hours or 3.0, interval_s=interval_s, services=services
             )
-            for number in range(worlds):
-                written.append(str(run_campaign(number, out, options, progress)))
-    typer.echo(json.dumps({"recordings": written}) if json_ else "\n".join(written))
+            paths = run_campaigns(worlds, out, options, jobs or cpu_count(), progress)
+        for path in paths:
+            written.append(str(path))
+            # Without a bar each is named as soon as it is there: many worlds take many minutes.
+            if not json_ and not seen:
+                typer.echo(path)
+    if json_:
+        typer.echo(json.dumps({"recordings": written}))
+    elif seen:
+        typer.echo("\n".join(written))
     if live:
         _publish(Path(written[0]), speed)
 

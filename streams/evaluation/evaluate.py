@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -18,10 +12,11 @@ import orjson
 
 from correlator.engine import Engine, EngineConfig
 from correlator.factors import NAMES
-from streams.errors import FatalError, RecordingError
+from streams.errors import RecordingError
 from streams.evaluation.published import Published, ranking_of
 from streams.evaluation.run import Run, correlate, rank_told, run_blind
 from streams.evaluation.score import Scored, score, score_told, told_incidents
+from streams.processes import each_in_a_process
 from streams.recording import Recording, find_recordings
 
 
@@ -111,52 +106,12 @@ def evaluate(
             if on_progress:
                 on_progress(number, 1.0)
         return outcomes
-    # Spawned, not forked: a fork of a process that has used Arrow's or numba's threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(tasks)), context) as pool:
-        try:
-            with _children_leave_interrupts():
-                # The longest first, so that none of them is left to run alone at the end.
-                started = {
-                    n: pool.submit(evaluate_one, tasks[n])
-                    for n in sorted(range(len(tasks)), key=lambda n: -_bytes_of(tasks[n].recording))
-                }
-            futures = [started[number] for number in range(len(tasks))]
-            for number, future in enumerate(futures):
-                if on_progress:
-                    future.add_done_callback(partial(_finished, on_progress, number))
-            return [future.result() for future in futures]
-        except BrokenProcessPool:
-            raise FatalError(
-                "a worker process was killed, perhaps for want of memory; try fewer --jobs"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
+    finished = (lambda number: on_progress(number, 1.0)) if on_progress else None
+    return list(each_in_a_process(evaluate_one, tasks, jobs, size=_bytes_of, on_done=finished))
 
 
-def _bytes_of(recording: Recording) -> int:
-    return sum(file.stat().st_size for file in recording.path.iterdir() if file.is_file())
-
-
-def _finished(on_progress: Callable[[int, float], None], number: int, _: Future[Outcome]) -> None:
-    on_progress(number, 1.0)
-
-
-@contextmanager
-def _children_leave_interrupts() -> Iterator[None]:
-    """A terminal's Ctrl-C reaches the whole group, but only the first process may answer it.
-
-    Processes started in here inherit that it is blocked, from their first instruction on. Here it waits
-    until the block ends; ignoring it instead would lose one that comes while they are being started.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _bytes_of(task: Task) -> int:
+    return sum(file.stat().st_size for file in task.recording.path.iterdir() if file.is_file())
 
 
 def open_named(paths: Sequence[Path]) -> list[Recording]:

@@ -3,7 +3,7 @@
 Knows neither the detectors nor the correlator, and no constant of theirs.
 """
 
-from streams.simulator.campaign import CampaignOptions, run_campaign
+from streams.simulator.campaign import CampaignOptions, run_campaign, run_campaigns
 from streams.simulator.plan import Plan
 from streams.simulator.scenarios import SCENARIOS, Scenario, run_scenario
 from streams.simulator.simulation import simulate
@@ -16,6 +16,7 @@ __all__ = [
     "Plan",
     "Scenario",
     "run_campaign",
+    "run_campaigns",
     "run_scenario",
     "simulate",
 ]

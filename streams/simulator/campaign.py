@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from streams.processes import each_in_a_process
 from streams.simulator.changes import Change, ChangeLog
 from streams.simulator.failovers import with_second_provider
 from streams.simulator.faults import MECHANISMS, Site
@@ -62,6 +64,31 @@ def run_campaign(
     """Write one random recording into a folder of its own below `out` and return that folder."""
     plan = campaign_plan(number, options)
     return simulate(plan, out / plan.name, options.seed * 100_003 + number, progress)
+
+
+def run_campaigns(
+    count: int,
+    out: Path,
+    options: CampaignOptions,
+    jobs: int = 1,
+    progress: Callable[[int, float], None] | None = None,
+) -> Iterator[Path]:
+    """Write the first `count` random recordings, `jobs` at a time, and yield their folders in order.
+
+    Each depends on the seed and its number only, so the bytes are the same however many are written at once.
+
+    Parameters
+    ----------
+    progress
+        Called with the number of a recording and the share of it that is written.
+    """
+    if jobs <= 1 or count <= 1:
+        for number in range(count):
+            yield run_campaign(number, out, options, partial(progress, number) if progress else None)
+        return
+    write = partial(run_campaign, out=out, options=options)
+    done = (lambda number: progress(number, 1.0)) if progress else None
+    yield from each_in_a_process(write, range(count), jobs, on_done=done)
 
 
 def usual(

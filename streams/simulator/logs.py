@@ -147,7 +147,9 @@ class Logger:
         n = len(t)
         slot = first + (self.rng.random(n) * count).astype(np.int64)
         share, jitter = self.rng.random(n), np.exp(self.rng.normal(0.0, 0.4, n))
-        ids, small, verb = (self.rng.integers(low, high, n) for low, high in ((16**7, 16**8), (1, 64), (0, 3)))
+        ids, small, verb = (
+            self.rng.integers(low, high, n) for low, high in ((16**7, 16**8), (1, 64), (0, 3))
+        )
         alive = chunk.instance["up"][t, slot] > 0.0
         number, t, slot, service = number[alive], t[alive], slot[alive], service[alive]
         median = np.array([talk.scale == "p50_s" for talk in talks])[number]

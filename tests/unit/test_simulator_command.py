@@ -34,11 +34,17 @@ def test_a_scenario_is_written_where_it_was_asked_for(capsys, tmp_path):
     assert (tmp_path / "cascade" / "recording.json").is_file()
 
 
-def test_worlds_are_written_side_by_side(capsys, tmp_path):
-    options = ("--worlds", "2", "--faults", "1", "--hours", "0.2", "--services", "9", "--out", str(tmp_path))
-    code, out, _ = run(capsys, *options)
-    assert code == 0
-    assert out.splitlines() == [str(tmp_path / "world-0000"), str(tmp_path / "world-0001")]
+def test_worlds_are_the_same_bytes_however_many_are_written_at_once(capsys, tmp_path):
+    written = {}
+    for jobs in ("1", "2"):
+        options = ("--worlds", "2", "--faults", "1", "--hours", "0.2", "--services", "9", "--jobs", jobs)
+        code, out, err = run(capsys, *options, "--out", str(tmp_path / jobs))
+        assert (code, err) == (0, "")
+        assert out.splitlines() == [str(tmp_path / jobs / f"world-000{number}") for number in (0, 1)]
+        files = sorted(path for path in (tmp_path / jobs).rglob("*") if path.is_file())
+        written[jobs] = {str(path.relative_to(tmp_path / jobs)): path.read_bytes() for path in files}
+    assert len(written["1"]) == 22
+    assert written["1"] == written["2"]
 
 
 @pytest.mark.parametrize(
