@@ -217,7 +217,7 @@ def suspect(plan: Plan, fault: Fault, path: Path, seed: int) -> str | None:
         """How badly one guess of the mechanism's force at this victim explains what changed, and its root."""
         site = Site(
             plan.system, state, wiring, ChangeLog(plan.system, rng), rng, rates,
-            fault.fault_id, fault.start_s, fault.end_s, plan.entries, victim,
+            fault.fault_id, fault.start_s, fault.end_s, plan.entries, victim, since_s=plan.start_s,
         )  # fmt: skip
         guess = MECHANISMS[fault.kind](site)
         if guess is None:

@@ -55,15 +55,8 @@ class AlertRules:
             limit = self._cpu_limit[s]
             busy = chunk.service["rate"][:, s] > 0.5
             failing = (chunk.service["error_rate"][:, s] > 0.05) & busy
+            # The orchestrator knows of every pod; all other rules need telemetry.
             rules = [
-                (
-                    "HighCpu",
-                    "warning",
-                    noisy_cpu > limit,
-                    180.0,
-                    f"CPU above {100.0 * limit:.0f} % of its limit for 3 min",
-                ),
-                ("MemoryNearLimit", "warning", memory > 0.9, 120.0, "memory above 90 % of its limit"),
                 (
                     "PodNotReady",
                     "warning",
@@ -72,7 +65,18 @@ class AlertRules:
                     "a pod is not ready",
                 ),
             ]
-            if service.kind == "service":
+            if service.monitored:
+                rules += [
+                    (
+                        "HighCpu",
+                        "warning",
+                        noisy_cpu > limit,
+                        180.0,
+                        f"CPU above {100.0 * limit:.0f} % of its limit for 3 min",
+                    ),
+                    ("MemoryNearLimit", "warning", memory > 0.9, 120.0, "memory above 90 % of its limit"),
+                ]
+            if service.kind == "service" and (service.monitored or service.traced):
                 rules += [
                     ("HighErrorRate", "critical", failing, 60.0, "more than 5 % of requests fail"),
                     (

@@ -146,6 +146,9 @@ class _Campaign:
         self._scaling(end_s)
         self._maintenance(end_s)
         self._schedule_slow_drift(end_s)
+        changes = self.log.numbered([*self.changes, *self.herrings.changes])
+        by_id = {change.id: change for change in changes}
+        faults = (replace(f, change=by_id[f.change.id] if f.change else None) for f in self.faults)
         return Plan(
             name=f"world-{self.number:04d}",
             system=self.world.system,
@@ -153,8 +156,8 @@ class _Campaign:
             start_s=self.start_s,
             end_s=end_s,
             interval_s=options.interval_s,
-            changes=(*self.changes, *self.herrings.changes),
-            faults=tuple(self.faults),
+            changes=tuple(changes),
+            faults=tuple(faults),
             presses=(*self.standing, *self.presses, *self.herrings.presses),
             badly_chosen_alerts=BADLY_CHOSEN,
             cold_until_s=self.start_s + min(COLD_S, 0.5 * options.hours * 3600.0),
@@ -176,6 +179,7 @@ class _Campaign:
             site = Site(
                 self.world.system, state, wiring, self.log, self.rng, rates,
                 f"f{len(self.faults) + 1:02d}", start_s, end_s, self.world.entries, None, spared,
+                since_s=self.start_s, before=self.faults,
             )  # fmt: skip
             mechanism = MECHANISMS[str(kind)]
             fault = mechanism(site)

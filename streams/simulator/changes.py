@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -50,6 +51,8 @@ class Change:
     canary: bool = False
     """Only the first instance is replaced."""
     presses: tuple[Press, ...] = ()
+    undoes: str | None = None
+    """The deploy that this one takes back."""
     instances: int = 0
     """Of a scale: how many instances are added (or, below zero, removed)."""
 
@@ -86,8 +89,7 @@ class ChangeLog:
     def bump(self, service: str) -> tuple[str, str]:
         """The version before and after the next deploy of `service`."""
         before = self.versions[service]
-        major, minor, patch = (int(part) for part in before.split("."))
-        after = f"{major}.{minor + 1}.0" if self.rng.random() < 0.3 else f"{major}.{minor}.{patch + 1}"
+        after = _next(before, minor=bool(self.rng.random() < 0.3))
         self.versions[service] = after
         return before, after
 
@@ -137,6 +139,31 @@ class ChangeLog:
             attributes={"by": "autoscaler"}, instances=instances,
         )  # fmt: skip
 
+    def numbered(self, changes: Iterable[Change]) -> list[Change]:
+        """The same changes, with the versions that follow from their order in time.
+
+        They were drawn in another order; a version that falls back would tell which ones surround a fault.
+        """
+        now = {service.name: service.version for service in self.system.services}
+        deployed: dict[str, Change] = {}
+        told = []
+        for change in sorted(changes, key=lambda change: (change.ts_s, change.id)):
+            if change.version_before and change.version_after:
+                before, undone = now[change.service], deployed.get(change.undoes or "")
+                after = (
+                    undone.version_before if undone else _next(before, change.version_after.endswith(".0"))
+                )
+                summary = change.summary.replace(
+                    f"{change.service} {change.version_after}:", f"{change.service} {after}:"
+                )
+                if undone:
+                    summary = f"{change.service} rolled back to {after}"
+                change = replace(change, version_before=before, version_after=after, summary=summary)
+                deployed[change.id] = change
+                now[change.service] = str(after)
+            told.append(change)
+        return told
+
     def innocent(self, start_s: float, end_s: float) -> list[Change]:
         """Harmless changes of the whole system between two times, in order.
 
@@ -158,3 +185,8 @@ class ChangeLog:
         planned.sort(key=lambda plan: (plan[0], plan[1], plan[2].name))
         make = {"deploy": self.deploy, "config": self.config, "flag": self.flag}
         return [make[kind](service.name, at) for at, kind, service in planned]
+
+
+def _next(version: str, minor: bool) -> str:
+    major, middle, patch = (int(part) for part in version.split("."))
+    return f"{major}.{middle + 1}.0" if minor else f"{major}.{middle}.{patch + 1}"

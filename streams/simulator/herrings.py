@@ -41,7 +41,8 @@ class RedHerrings:
     def around(self, fault: Fault) -> None:
         """What makes the innocent look guilty, around the minute of a fault."""
         rng, start = self.rng, fault.start_s
-        suspects = [*self.world.system.callers(fault.root_service), *self._some(2)]
+        # Not the root's own: nobody could tell such a change from the one that broke it.
+        suspects = [*self.world.system.callers(fault.root_service), *self._some(2, fault.root_service)]
         if rng.random() < 0.75:
             self._innocent_change("deploy", str(rng.choice(suspects)), start + rng.uniform(-100, 75))
         if rng.random() < 0.6:

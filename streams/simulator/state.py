@@ -103,6 +103,14 @@ class State:
         """An independent copy."""
         return copy.deepcopy(self)
 
+    def drain(self) -> None:
+        """Empty all queues and forget what would be tried again, as whoever ends an incident does."""
+        for name in ("backlog", "hold_s"):
+            self.instance[name] = 0.0
+        for name in ("pending", "fail_before", "open_s"):
+            self.edge[name] = 0.0
+        self.edge["amplification"] = 1.0
+
 
 @dataclass(frozen=True)
 class Wiring:

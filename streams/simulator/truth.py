@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,8 @@ SIGNS: dict[str, tuple[float, float]] = {
     "refused": (0.02, 1.0),
     "up_share": (0.2, 0.2),
 }
+FROM_OUTSIDE = ("p95_s", "error_rate", "rate", "gap_s", "refused")
+"""Signs that callers' spans and client metrics show of a service that emits no metrics."""
 SYMPTOMS = ("p95_s", "error_rate", "pending", "used", "rate", "depth")
 """Signs that a mere sufferer shows too."""
 OF_LOAD = ("rate", "cpu", "memory", "io_util")
@@ -120,8 +123,8 @@ class Shadow:
     def record(self, innocent: list[str]) -> dict[str, object]:
         """As `truth.jsonl` has it."""
         root = self.fault.root_service
-        own = self.seen.get(root, {})
         emitted = self._emitted()
+        own = emitted.get(root, {})
         first = min((t for signs in emitted.values() for t in signs.values()), default=None)
         return self.label() | {
             "trigger": self.fault.trigger or (self.fault.change.summary if self.fault.change else ""),
@@ -138,11 +141,15 @@ class Shadow:
         }
 
     def _emitted(self) -> dict[str, dict[str, float]]:
-        return {
-            name: signs
-            for name, signs in self.seen.items()
-            if self.system.service(name).monitored or self._watched_from_outside(name)
-        }
+        """What was seen, as far as any telemetry shows it."""
+        shown = {}
+        for name, signs in self.seen.items():
+            outside = FROM_OUTSIDE if self._watched_from_outside(name) else ()
+            if not self.system.service(name).monitored:
+                signs = {sign: first for sign, first in signs.items() if sign in outside}
+            if signs:
+                shown[name] = signs
+        return shown
 
     def _watched_from_outside(self, name: str) -> bool:
         return any(e.callee == name and e.observed for e in self.system.edges)
@@ -151,14 +158,15 @@ class Shadow:
         """Whether emitted telemetry singles out the root.
 
         It does by a sign of the root's own that no sufferer shows, or when nothing that the root depends
-        on deviates.
+        on deviates; not where the root shows only the demand that all others show as well.
         """
-        if self.fault.blind:
+        own = {sign: first for sign, first in own.items() if sign not in self._passing}
+        if self.fault.blind or not own:
             return False
         root = self.system.service(self.fault.root_service)
-        if not own or not (root.monitored or self._watched_from_outside(root.name)):
-            return False
-        if root.monitored and any(sign not in SYMPTOMS and sign not in self._passing for sign in own):
+        if root.monitored and any(sign not in SYMPTOMS for sign in own):
+            return True
+        if "rate" in own and all(press.where == "load" for press in self.fault.presses):
             return True
         callees = {e.callee for e in self.system.edges if e.caller == root.name and e.observed}
         return not any(sign in ("p95_s", "error_rate") for c in callees for sign in self.seen.get(c, {}))
@@ -180,22 +188,40 @@ class Shadow:
         root = self.fault.root_service
         when.setdefault(root, self.fault.start_s)
         reached: dict[str, str | None] = {root: None}
-        frontier = [root]
-        order: list[str] = [root]
+        struck = self._struck()
+        frontier = [(when[root], 0, root)]
+        order: list[str] = []
         while frontier:
-            current = frontier.pop(0)
+            # Of several neighbours the one that deviated first has passed it on.
+            _, _, current = heapq.heappop(frontier)
+            order.append(current)
             callers = [e.caller for e in self.system.edges if e.callee == current]
             consumers = [t.consumer for t in self.system.topics if t.broker == current]
             callees = [e.callee for e in self.system.edges if e.caller == current]
-            for name in dict.fromkeys(callers + consumers + callees):
+            beside = struck if current == root else []
+            for name in dict.fromkeys(callers + consumers + callees + beside):
                 if name in when and name not in reached:
                     reached[name] = current
-                    frontier.append(name)
-                    order.append(name)
+                    heapq.heappush(frontier, (when[name], len(reached), name))
         return [
             {"service": name, "from": reached[name], "first_ms": round(when[name] * 1000)}
             for name in sorted(order, key=lambda n: (when[n], order.index(n)))
         ]
+
+    def _struck(self) -> list[str]:
+        """Services that the fault strikes beside its root, over no call: on its machine, in its fabric."""
+        linked = {name for e in self.system.edges for name in (e.caller, e.callee)}
+        alone = self.fault.root_service not in linked
+        rows: set[int] = set()
+        for press in self.fault.presses:
+            if press.where == "machine":
+                on = np.isin(self.state.instance["machine"], press.rows)
+                rows |= set(self.state.instance["service"][on].tolist())
+            elif alone and press.where == "service":
+                rows |= set(press.rows)
+            elif alone and press.where == "edge":
+                rows |= set(self.state.edge["caller"][list(press.rows)].tolist())
+        return [self.system.services[row].name for row in sorted(rows)]
 
 
 def _signs(state: State, observed: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:

@@ -13,6 +13,7 @@ from streams.recording.folder import Recording
 from streams.simulator import SCENARIOS, CampaignOptions, Options, run_scenario, simulate
 from streams.simulator.campaign import campaign_plan
 from streams.simulator.faults import MECHANISMS
+from streams.simulator.state import build
 from streams.simulator.truth import Shadow
 
 SHORT = Options(seed=4, hours=0.4)
@@ -155,7 +156,7 @@ def test_a_blind_fault_is_never_tellable():
         )
         if p.faults
     )
-    shadow = Shadow(plan.system, plan.faults[0], state=None, observed=np.ones(1, bool))
+    shadow = Shadow(plan.system, plan.faults[0], build(plan.system)[0], observed=np.ones(1, bool))
     shadow.seen[plan.faults[0].root_service] = {"cpu": 1.0}
     shadow.worst[:] = 1.0
     assert shadow.record([])["tellable"] is False

@@ -14,7 +14,9 @@ def cache_stampede(site: Site) -> Fault | None:
     victim = site.pick("cache", where=lambda s: any(e.behind == s.name for e in site.system.edges))
     if victim is None:
         return None
-    change = site.blame("config", victim.name, f"{victim.name}: key prefix changed", share=0.6)
+    change = site.blame(
+        "config", victim.name, f"{victim.name}: key prefix changed", share=0.6, key="key.prefix"
+    )
     index = site.system.index(victim.name)
     miss = site.press("service", (index,), "hit", factor=float(site.rng.uniform(0.0, 0.25)))
     behind = {e.callee for e in site.system.edges if e.behind == victim.name}
@@ -31,7 +33,11 @@ def cache_full(site: Site) -> Fault | None:
     if victim is None:
         return None
     change = site.blame(
-        "config", victim.name, f"{victim.name}: maxmemory aligned with the template", share=0.4
+        "config",
+        victim.name,
+        f"{victim.name}: maxmemory aligned with the template",
+        share=0.4,
+        key="maxmemory",
     )
     used = float(site.state.service["cache_mem"][site.system.index(victim.name)])
     factor = used / (victim.cache_limit_mb * 1e6) * float(site.rng.uniform(0.5, 0.9))

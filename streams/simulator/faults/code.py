@@ -60,7 +60,11 @@ def n_plus_one(site: Site) -> Fault | None:
     row = int(site.rng.choice(_store_edges(site, victim.name)))
     store = site.system.service(site.edge(row).callee)
     change = site.blame(
-        "flag", victim.name, f"flag eager-details: 100 % of users on {victim.name}", share=0.8
+        "flag",
+        victim.name,
+        f"flag eager-details: 100 % of users on {victim.name}",
+        share=0.8,
+        flag="eager-details",
     )
     spare = (1.0 / site.utilisation(store) - 1.0) * site.rates[store.name] / max(site.edge_rate(row), 0.1)
     factor = 1.0 + min(float(site.rng.uniform(0.9, 1.5)) * max(spare, 3.0), 60.0)

@@ -11,7 +11,8 @@ def cpu_saturation(site: Site) -> Fault | None:
     victim = site.pick("service")
     if victim is None:
         return None
-    change = site.blame("config", victim.name, f"{victim.name}: validation rule updated", share=0.5)
+    change = site.blame("config", victim.name, f"{victim.name}: validation rule updated", share=0.5,
+                        key="validation.pattern")  # fmt: skip
     factor = site.overload(victim)
     ramp = site.ramp(30, 300)
     press = site.on_service(victim.name, "demand", factor=factor, ramp_s=ramp)
@@ -23,7 +24,8 @@ def cpu_throttling(site: Site) -> Fault | None:
     victim = site.pick("service")
     if victim is None:
         return None
-    change = site.blame("config", victim.name, f"{victim.name}: resources.limits.cpu lowered", share=0.8)
+    change = site.blame("config", victim.name, f"{victim.name}: resources.limits.cpu lowered", share=0.8,
+                        key="resources.limits.cpu")  # fmt: skip
     share = site.utilisation(victim) / float(site.rng.uniform(1.0, 1.4))
     press = site.press("instance", site.instances(victim.name), "cores", factor=share)
     return site.fault("cpu_throttling", victim.name, [press], change=change)
@@ -37,7 +39,8 @@ def noisy_neighbour(site: Site) -> Fault | None:
     rows = site.instances(hog.name)
     cores = site.system.machine_cores
     machines = {int(site.state.instance["machine"][row]) for row in rows}
-    change = site.blame("flag", hog.name, f"flag rebuild-index: on for {hog.name}", share=0.4)
+    change = site.blame("flag", hog.name, f"flag rebuild-index: on for {hog.name}", share=0.4,
+                        flag="rebuild-index")  # fmt: skip
     presses = [
         site.press("instance", rows, "cores", factor=cores / hog.cores, ramp_s=20.0),
         site.press("instance", rows, "bg_cores", add=0.8 * cores, ramp_s=20.0),

@@ -11,7 +11,7 @@ def crash_loop(site: Site) -> Fault | None:
     victim = site.pick("service")
     if victim is None:
         return None
-    change = site.blame("config", victim.name, f"{victim.name}: environment updated", share=0.6)
+    change = site.blame("config", victim.name, f"{victim.name}: environment updated", share=0.6, key="env")
     presses = [
         site.press("instance", (row,), "kill", add=1.0, period_s=float(site.rng.uniform(70, 110)),
                    duty=float(site.rng.uniform(0.4, 0.7)))

@@ -34,7 +34,8 @@ def severed_path(site: Site) -> Fault | None:
     if victim is None:
         return None
     row = int(site.rng.choice(_outgoing(site, victim.name)))
-    change = site.blame("config", victim.name, f"{victim.name}: egress policy tightened", share=0.8)
+    change = site.blame("config", victim.name, f"{victim.name}: egress policy tightened", share=0.8,
+                        key="network.policy.egress")  # fmt: skip
     press = site.press("edge", (row,), "error", add=float(site.rng.uniform(0.5, 1.0)))
     return site.fault("severed_path", victim.name, [press], change=change)
 
@@ -65,7 +66,8 @@ def sidecar_starved(site: Site) -> Fault | None:
     victim = site.pick("service", where=lambda s: s.sidecar)
     if victim is None:
         return None
-    change = site.blame("config", victim.name, f"{victim.name}: proxy resources set", share=0.5)
+    change = site.blame("config", victim.name, f"{victim.name}: proxy resources set", share=0.5,
+                        key="proxy.resources")  # fmt: skip
     ramp_s = site.ramp(0, 120)
     presses = [
         site.on_service(victim.name, "net_s", add=float(site.rng.uniform(0.03, 0.4)), ramp_s=ramp_s),

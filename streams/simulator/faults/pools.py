@@ -11,7 +11,8 @@ def thread_exhaustion(site: Site) -> Fault | None:
     victim = site.pick("service", where=lambda s: _in_flight(site, s.name) > 0.4)
     if victim is None:
         return None
-    change = site.blame("config", victim.name, f"{victim.name}: worker threads lowered", share=0.6)
+    change = site.blame("config", victim.name, f"{victim.name}: worker threads lowered", share=0.6,
+                        key="worker.threads")  # fmt: skip
     per_instance = _in_flight(site, victim.name) / float(site.rng.uniform(1.2, 2.5))
     press = site.on_service(victim.name, "threads", factor=max(per_instance, 0.05) / victim.threads)
     return site.fault("thread_exhaustion", victim.name, [press], change=change)
@@ -23,7 +24,8 @@ def pool_too_small(site: Site) -> Fault | None:
     if victim is None:
         return None
     row = int(site.rng.choice(_pooled(site, victim.name)))
-    change = site.blame("config", victim.name, f"{victim.name}: connection pool resized", share=0.8)
+    change = site.blame("config", victim.name, f"{victim.name}: connection pool resized", share=0.8,
+                        key="pool.size")  # fmt: skip
     edge = site.edge(row)
     needed = site.edge_rate(row) * float(site.state.edge["p50_s"][row]) / victim.instances
     factor = needed / float(site.rng.uniform(1.2, 2.5)) / edge.pool
@@ -36,7 +38,8 @@ def too_many_connections(site: Site) -> Fault | None:
     victim = site.pick("database")
     if victim is None:
         return None
-    change = site.blame("config", victim.name, f"{victim.name}: parameter group replaced", share=0.6)
+    change = site.blame("config", victim.name, f"{victim.name}: parameter group replaced", share=0.6,
+                        key="parameter.group")  # fmt: skip
     used = float(site.state.service["connections"][site.system.index(victim.name)])
     factor = max(used, 0.02) / float(site.rng.uniform(1.3, 3.0)) / victim.max_connections
     press = site.on_service(victim.name, "max_connections", factor=factor)
@@ -49,7 +52,8 @@ def timeout_too_short(site: Site) -> Fault | None:
     if victim is None:
         return None
     row = int(site.rng.choice(_calls(site, victim.name)))
-    change = site.blame("config", victim.name, f"{victim.name}: client timeouts tuned", share=0.9)
+    change = site.blame("config", victim.name, f"{victim.name}: client timeouts tuned", share=0.9,
+                        key="client.timeout_ms")  # fmt: skip
     usual = float(site.state.edge["p50_s"][row])
     factor = usual * float(site.rng.uniform(0.7, 1.3)) / site.edge(row).timeout_s
     press = site.press("edge", (row,), "timeout", factor=factor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from streams.simulator.changes import Change, ChangeKind, ChangeLog
 from streams.simulator.graph import Edge, Service, System
 from streams.simulator.load import Entry
+from streams.simulator.rates import entry_rate, service_rates
 from streams.simulator.state import State, Wiring
 from streams.simulator.strain import Press, Where
 from streams.simulator.truth import Fault
@@ -37,6 +38,10 @@ class Site:
     """The one service that may be chosen; any, if None."""
     spared: frozenset[str] = frozenset()
     """Services that another fault has taken already."""
+    since_s: float | None = None
+    """From when the system is recorded; from the start of the fault, if None."""
+    before: Sequence[Fault] = ()
+    """Faults that struck earlier."""
     changes: list[Change] = field(default_factory=list)
     """Changes that belong to the fault: its cause, and the rollback that ends it."""
 
@@ -117,6 +122,18 @@ class Site:
         """A disturbance of one service as a whole."""
         return self.press("service", (self.system.index(service),), name, **how)
 
+    def busiest_yet(self, service: str) -> float:
+        """How many times as many requests came in the busiest hour that is recorded before the fault."""
+        since_s = self.start_s if self.since_s is None else self.since_s
+        hours = (self.start_s - 3600.0 * k for k in range(1 + int((self.start_s - since_s) // 3600.0)))
+        peak_s = max(hours, key=lambda t: sum(entry_rate(entry, t) for entry in self.entries))
+        rates = service_rates(self.system, [(entry, entry_rate(entry, peak_s)) for entry in self.entries])
+        return max(rates[service] / max(self.rates[service], 1e-9), 1.0)
+
+    def lowered(self, service: str) -> bool:
+        """Whether an earlier fault began with the same service's limits, days before it struck."""
+        return any(f.root_service == service and f.kind == "old_config_new_load" for f in self.before)
+
     def ramp(self, low_s: float = 0.0, high_s: float = 240.0) -> float:
         """How long the fault takes to set in."""
         return float(self.rng.uniform(low_s, high_s))
@@ -151,10 +168,11 @@ class Site:
                 self.log.next_id(), at, "deploy", change.service,
                 f"{change.service} rolled back to {change.version_before}",
                 change.version_after, change.version_before,
-                attributes={"pipeline": "cd", "strategy": "rolling"}, rollout=True,
+                attributes={"pipeline": "cd", "strategy": "rolling"}, rollout=True, undoes=change.id,
             )  # fmt: skip
         summary = f"{change.service}: previous {change.kind} restored"
-        return Change(self.log.next_id(), at, change.kind, change.service, summary)
+        attributes = dict(change.attributes)
+        return Change(self.log.next_id(), at, change.kind, change.service, summary, attributes=attributes)
 
     def fault(
         self,

@@ -17,7 +17,8 @@ def slow_query(site: Site) -> Fault | None:
     victim = site.pick("database")
     if victim is None:
         return None
-    change = site.blame("config", victim.name, f"{victim.name}: migration of table statistics", share=0.4)
+    change = site.blame("config", victim.name, f"{victim.name}: migration of table statistics", share=0.4,
+                        key="statistics")  # fmt: skip
     presses = [
         site.on_service(
             victim.name, "demand", factor=site.overload(victim, 0.9, 1.4), ramp_s=site.ramp(0, 120)
@@ -33,7 +34,8 @@ def lock_contention(site: Site) -> Fault | None:
     if victim is None:
         return None
     number = int(site.rng.integers(10, 99))
-    change = site.blame("other", victim.name, f"{victim.name}: schema migration 00{number}", share=0.5)
+    change = site.blame("other", victim.name, f"{victim.name}: schema migration 00{number}", share=0.5,
+                        migration=f"00{number}")  # fmt: skip
     section_s = float(site.rng.uniform(0.95, 1.5)) / site.rates[victim.name]
     press = site.on_service(victim.name, "lock_s", add=section_s, ramp_s=site.ramp(10, 180))
     return site.fault("lock_contention", victim.name, [press], change=change)
@@ -96,7 +98,7 @@ def batch_job(site: Site) -> Fault | None:
         began = site.start_s - night * DAY_S + float(site.rng.normal(0, 15))
         lasted = 60.0 * minutes * 1.04 ** (14 - night)
         site.changes.append(_job(site, victim, name, began, began + lasted))
-    tonight = _job(site, victim, name, site.start_s, None)
+    tonight = _job(site, victim, name, site.start_s, site.end_s)
     site.changes.append(tonight)
     hold_s = float(site.rng.uniform(0.6, 1.1)) / site.rates[victim.name]
     presses = [
@@ -108,14 +110,11 @@ def batch_job(site: Site) -> Fault | None:
     return site.fault("batch_job", victim.name, presses, change=tonight)
 
 
-def _job(site: Site, victim: Service, name: str, start_s: float, end_s: float | None) -> Change:
-    attributes = {"job": name}
-    if end_s is not None:
-        attributes["duration_s"] = str(round(end_s - start_s))
-    summary = f"{name} {'finished' if end_s else 'started'}"
+def _job(site: Site, victim: Service, name: str, start_s: float, end_s: float) -> Change:
     return Change(
-        site.log.next_id(), start_s, "job", victim.name, summary, end_s=end_s, attributes=attributes
-    )
+        site.log.next_id(), start_s, "job", victim.name, f"{name} ran", end_s=end_s,
+        attributes={"job": name, "duration_s": str(round(end_s - start_s))},
+    )  # fmt: skip
 
 
 def _disk(site: Site, service: Service) -> float:
