@@ -52,7 +52,7 @@ class Totals:
         out = np.nan_to_num(increments)
         total = self._sum.get(name, 900.0 * out[0])
         fresh = np.zeros(out.shape, bool) if self._fresh is None else self._fresh[:, slots]
-        for t, anew in enumerate(fresh.any(axis=1)):
+        for t, anew in enumerate(np.any(fresh, axis=1).tolist()):
             if anew:
                 total = np.where(fresh[t], 0.0, total)
             out[t] += total

@@ -169,7 +169,7 @@ class Run:
         everyone = np.arange(names.shape[1])
         return Chunk(ends, since_s, self.plan.interval_s, names=names, slots=everyone, **buffers)
 
-    def _since(self, begin_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _since(self, begin_s: NDArray[np.floating]) -> NDArray[np.floating]:
         """Begin of each interval, or the last moment in it at which a disturbance or a change set in."""
         since_s = begin_s.copy()
         onsets = [press.start_s for press, _ in self._near] + [when for when, *_ in self._todo]
