@@ -63,9 +63,10 @@ def test_a_limit_of_last_week_leaves_enough_for_every_hour_before_its_day():
     limit = next(press for press in fault.presses if press.start_s < fault.start_s)
     row = plan.system.index(fault.root_service)
     left = limit.factor * plan.system.services[row].threads
+    standing = [press for press in plan.presses if press.field == "calls"]
     used = []
     for hour in range(13):
-        _, state, _ = usual(World(plan.system, plan.entries), fault.start_s - 3600.0 * hour)
+        _, state, _ = usual(World(plan.system, plan.entries), fault.start_s - 3600.0 * hour, standing)
         used.append(state.instance["inflight"][state.instance["service"] == row].mean())
     assert max(used) > 1.8 * used[0]
     assert left > 3.0 * max(used)
