@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
+from typing import Any
 
 import numpy as np
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from correlator.evidence import EvidenceItem
 from streams.kafka import consumer, producer
@@ -26,6 +27,8 @@ STEP_MS = 15_000
 CALLS = (("frontend", "checkout"), ("checkout", "redis-cart"))
 METRICS = (("cpu_usage", 0.3, 0.02), ("request_latency_seconds", 0.1, 0.01), ("error_rate", 0.01, 0.003))
 FAULT_AFTER, FAULT_UNTIL = 480, 520
+PARTITION_TIMEOUT_S = 30.0
+"""Until every broker knows a new partition; milliseconds as a rule, seconds on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,23 @@ class Wire:
         self._producer = producer(settings.kafka)
         self._refused: list[KafkaError] = []
 
-    def put(self, topic: str, value: bytes | None, key: str = "", **options: object) -> None:
-        self._producer.produce(
-            self.settings.kafka.topic(topic),
-            value=value,
-            key=key.encode(),
-            on_delivery=self._delivered,
-            **options,
-        )
+    def put(self, topic: str, value: bytes | None, key: str = "", **options: Any) -> None:
+        deadline = time.monotonic() + PARTITION_TIMEOUT_S
+        while True:
+            try:
+                self._producer.produce(
+                    self.settings.kafka.topic(topic),
+                    value=value,
+                    key=key.encode(),
+                    on_delivery=self._delivered,
+                    **options,
+                )
+                break
+            except KafkaException as refused:
+                # A broker that lags behind the others makes the producer forget a new partition again.
+                if refused.args[0].code() != KafkaError._UNKNOWN_PARTITION or time.monotonic() > deadline:
+                    raise
+                self._producer.list_topics(self.settings.kafka.topic(topic), timeout=10)
         self._producer.poll(0)
 
     def flush(self) -> None:
@@ -103,11 +115,23 @@ class Wire:
             self._refused.append(error)
 
     def wait_for_partitions(self, topic: str, count: int) -> None:
-        """Wait until this producer knows them: of several brokers some learn of new ones later."""
-        name = self.settings.kafka.topic(topic)
-        deadline = time.monotonic() + 30
-        while len(self._producer.list_topics(name, timeout=10).topics[name].partitions) < count:
-            assert time.monotonic() < deadline, f"{name} does not get {count} partitions"
+        """Wait until the last of them takes a tombstone from this producer, which stages read as nothing.
+
+        Brokers learn of a new partition one after the other, and each look-up may ask another: that one of
+        them named the partition does not mean that the next record for it is accepted.
+        """
+        deadline = time.monotonic() + PARTITION_TIMEOUT_S
+        outcome: list[KafkaError | None] = []
+        while not outcome or outcome[-1] is not None:
+            assert time.monotonic() < deadline, f"{topic} does not get {count} partitions: {outcome[-1:]}"
+            self._producer.list_topics(self.settings.kafka.topic(topic), timeout=10)
+            with suppress(KafkaException):
+                self._producer.produce(
+                    self.settings.kafka.topic(topic),
+                    partition=count - 1,
+                    on_delivery=lambda error, _: outcome.append(error),
+                )
+            assert self._producer.flush(PARTITION_TIMEOUT_S) == 0
 
     def publish(self, records: list[tuple[str, str, bytes]]) -> None:
         for topic, key, value in records:

@@ -178,7 +178,8 @@ def test_a_partition_that_is_added_while_running_is_read(wire, shop, is_apache):
         client = admin(wire.settings.kafka)
         for done in client.create_partitions([NewPartitions(topic, 2)]).values():
             done.result(30)
-        later = Wire(wire.settings)  # a producer that knows of the second partition
+        later = Wire(wire.settings)
+        later.wait_for_partitions("headwater.metrics", 2)
         for name, key, value in shop.records[half:]:
             later.put(name, value, key, **({"partition": 1} if name == "headwater.metrics" else {}))
         later.flush()
