@@ -22,23 +22,33 @@ def _sources(folder: Traversable) -> Iterator[bytes]:
             yield source
 
 
-_STAMP = hashlib.sha256(b"\0".join(_sources(files("detectors")))).hexdigest()
-
-
-def compiled(function: F) -> F:
-    """Compile at first call and keep the result on disk; semantics are those of the Python source.
+def compiler(package: str, **options: bool) -> Callable[[F], F]:
+    """Return a decorator that compiles at first call and keeps the result on disk.
 
     No fastmath: reordering sums would make results depend on the machine, and NaN checks vanish.
 
     Numba notices when the file of a function changed, but not when a function that it has inlined from
     another file did: a new constant would be ignored until somebody deletes the cache. So the stamp of every
-    cached function is that of all files with compiled functions.
+    cached function is that of all files of the package with compiled functions.
     """
-    dispatcher = numba.njit(cache=True, error_model="numpy")(function)
-    index = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if index is not None and hasattr(index, "_source_stamp"):
-        index._source_stamp = _STAMP
-    return cast(F, dispatcher)
+    stamp = hashlib.sha256(b"\0".join(_sources(files(package)))).hexdigest()
+
+    def decorate(function: F) -> F:
+        dispatcher = numba.njit(cache=True, error_model="numpy", **options)(function)
+        index = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+        if index is not None and hasattr(index, "_source_stamp"):
+            index._source_stamp = stamp
+        return cast(F, dispatcher)
+
+    return decorate
+
+
+_of_detectors = compiler("detectors")
+
+
+def compiled(function: F) -> F:
+    """Compile a function of the detectors; semantics are those of the Python source."""
+    return _of_detectors(function)
 
 
 @compiled

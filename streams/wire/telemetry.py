@@ -166,6 +166,24 @@ class TelemetryBuilder:
         columns.log_body.append(body)
         return 1
 
+    def logs(
+        self,
+        domain: str,
+        ts_ms: list[int],
+        service: str,
+        instance: str | None,
+        severity: list[str | None],
+        body: list[str],
+    ) -> int:
+        """Add log lines of one instance; returns how many."""
+        columns = self._columns(domain)
+        columns.log_ts_ms += ts_ms
+        columns.log_service += [service] * len(ts_ms)
+        columns.log_instance += [instance] * len(ts_ms)
+        columns.log_severity += severity
+        columns.log_body += body
+        return len(ts_ms)
+
     def item(self, item: Item) -> int:
         """Add a change, an edge or an alert, under the domain that it names; returns 1."""
         self._columns(item.domain).items.append(item)

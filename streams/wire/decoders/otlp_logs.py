@@ -6,23 +6,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError as ProtobufError
-from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData
 
 from streams.errors import DecodeError
 from streams.wire.decoders import flags, kubernetes, otlp, otlp_json
+from streams.wire.decoders.logs_fast import SEVERITIES, TELLING, LogsScanner, word_of
 from streams.wire.decoders.otlp_metrics import note_version
 from streams.wire.decoders.reading import integer, mapping, parse, sequence, text
-from streams.wire.decoders.resource import Resource, identify
+from streams.wire.decoders.resource import Attributes, Resource, identify
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
 
-SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-"""By severity number: four numbers each, from 1."""
 BODY_KEYS = ("message", "msg", "log", "body")
 """Where structured bodies keep their text."""
-
-TELLING = ("k8s.", "feature_flag.", "event.name", "exception.")
-"""Prefixes of the attributes that make a record more than a line."""
 
 
 class LogEntry(NamedTuple):
@@ -43,6 +39,22 @@ def decode(record: RawRecord, into: TelemetryBuilder) -> int:
         raise DecodeError("empty record")
     if record.value[:1] == b"{":
         return decode_document(parse(record.value), record, into)
+    scanner = into.cache(LogsScanner)
+
+    def on_other(message: LogRecord, ts_ms: int, attributes: Attributes, resource: Resource) -> int:
+        return _take_entry(_entry_of(message), ts_ms, attributes, resource, into)
+
+    def on_resource(resource: Resource, newest_ms: int) -> None:
+        note_version(resource, newest_ms, into)
+
+    taken = scanner.decode(record, into, on_other, on_resource)
+    return decode_walking(record, into) if taken is None else taken
+
+
+def decode_walking(record: RawRecord, into: TelemetryBuilder) -> int:
+    """Decode protobuf by the library alone: the scanner's measure, and what it falls back on."""
+    if not record.value:
+        raise DecodeError("empty record")
     return _take(_from_protobuf(record.value), record, into)
 
 
@@ -60,9 +72,7 @@ def severity_of(entry: LogEntry) -> str | None:
     """The producer's word for the severity, else OpenTelemetry's for its number, else None."""
     if entry.severity_text:
         return entry.severity_text
-    if 1 <= entry.severity_number <= 24:
-        return SEVERITIES[(entry.severity_number - 1) // 4]
-    return None
+    return word_of(entry.severity_number)
 
 
 def line_of(entry: LogEntry) -> str | None:
@@ -115,19 +125,19 @@ def _from_protobuf(value: bytes) -> Iterator[tuple[dict[str, str], list[LogEntry
     for resource in data.resource_logs:
         yield (
             otlp.attributes_of(resource.resource.attributes),
-            [
-                LogEntry(
-                    _telling(entry.attributes),
-                    entry.time_unix_nano or entry.observed_time_unix_nano,
-                    entry.severity_text,
-                    entry.severity_number,
-                    entry.body.string_value or otlp.plain(entry.body),
-                    entry.event_name or "",
-                )
-                for scope in resource.scope_logs
-                for entry in scope.log_records
-            ],
+            [_entry_of(entry) for scope in resource.scope_logs for entry in scope.log_records],
         )
+
+
+def _entry_of(entry: LogRecord) -> LogEntry:
+    return LogEntry(
+        _telling(entry.attributes),
+        entry.time_unix_nano or entry.observed_time_unix_nano,
+        entry.severity_text,
+        entry.severity_number,
+        entry.body.string_value or otlp.plain(entry.body),
+        entry.event_name or "",
+    )
 
 
 def _telling(pairs: Any) -> dict[str, str]:

@@ -4,20 +4,14 @@ A scanner walks the wire format itself (protobuf.dev/programming-guides/encoding
 the bytes that name a series (resource, metric, attributes) instead of decoding them; only a hash seen for the
 first time is decoded, by the standard's own classes. Whatever is not plain and well-formed (groups, repeated
 singular fields, unexpected wire types, truncation) makes it give up, and the library decides.
-
-All compiled functions stand in this file: numba's cache notices changes of a file, not of what it inlines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable[..., object])
+from detectors.compiled import compiler
 
 GIVE_UP = -1
 """Not plain enough for a scanner: ask the library."""
@@ -35,13 +29,12 @@ SLOW_COLUMNS = 3
 # Odd constants with well-mixed bits (splitmix64's and xxHash's); the lanes must differ in all they do.
 _P1, _P2, _P3 = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xFF51AFD7ED558CCD
 
+compiled = compiler("streams.wire.decoders", boundscheck=False)
+"""Of all scanners: a change of one of their files compiles them all anew."""
 
-def _compiled(function: F) -> F:
-    return cast(F, numba.njit(cache=True, error_model="numpy", boundscheck=False)(function))
 
-
-@_compiled
-def _varint(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64) -> tuple[np.uint64, np.uint64]:
+@compiled
+def varint(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Value and next position; a position behind `end` tells that it is broken."""
     value = np.uint64(0)
     shift = np.uint64(0)
@@ -59,8 +52,9 @@ def _varint(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64) -> tuple[np.u
     return np.uint64(0), end + np.uint64(1)
 
 
-@_compiled
-def _fixed64(buf: NDArray[np.uint8], at: np.uint64) -> np.uint64:
+@compiled
+def fixed64(buf: NDArray[np.uint8], at: np.uint64) -> np.uint64:
+    """Eight bytes, the lowest first; they must be there."""
     return (
         np.uint64(buf[at])
         | np.uint64(buf[at + np.uint64(1)]) << np.uint64(8)
@@ -73,25 +67,25 @@ def _fixed64(buf: NDArray[np.uint8], at: np.uint64) -> np.uint64:
     )
 
 
-@_compiled
-def _skip(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64, wire: np.uint64) -> np.uint64:
+@compiled
+def skip(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64, wire: np.uint64) -> np.uint64:
     """Position behind a field that is not read; behind `end` if it is broken or a group."""
     if wire == np.uint64(0):
-        _, at = _varint(buf, at, end)
+        _, at = varint(buf, at, end)
         return at
     if wire == np.uint64(1):
         return at + np.uint64(8)
     if wire == np.uint64(5):
         return at + np.uint64(4)
     if wire == np.uint64(2):
-        length, at = _varint(buf, at, end)
+        length, at = varint(buf, at, end)
         if at > end or length > end - at:
             return end + np.uint64(1)
         return at + length
     return end + np.uint64(1)
 
 
-@_compiled
+@compiled
 def _mix(low: np.uint64, high: np.uint64, word: np.uint64) -> tuple[np.uint64, np.uint64]:
     low = (low ^ word) * np.uint64(_P1)
     low ^= low >> np.uint64(29)
@@ -100,7 +94,7 @@ def _mix(low: np.uint64, high: np.uint64, word: np.uint64) -> tuple[np.uint64, n
     return low, high
 
 
-@_compiled
+@compiled
 def _hash(
     buf: NDArray[np.uint8], start: np.uint64, end: np.uint64, low: np.uint64, high: np.uint64
 ) -> tuple[np.uint64, np.uint64]:
@@ -108,7 +102,7 @@ def _hash(
     low, high = _mix(low, high, (end - start) * np.uint64(_P3))
     at = start
     while at + np.uint64(8) <= end:
-        low, high = _mix(low, high, _fixed64(buf, at))
+        low, high = _mix(low, high, fixed64(buf, at))
         at += np.uint64(8)
     word = np.uint64(0)
     shift = np.uint64(0)
@@ -119,7 +113,7 @@ def _hash(
     return _mix(low, high, word)
 
 
-@_compiled
+@compiled
 def find(keys: NDArray[np.uint64], values: NDArray[np.int64], low: np.uint64, high: np.uint64) -> np.int64:
     """The value under a hash, -1 if there is none. `keys` is (capacity, 2), capacity a power of two."""
     mask = np.uint64(len(values) - 1)
@@ -131,7 +125,7 @@ def find(keys: NDArray[np.uint64], values: NDArray[np.int64], low: np.uint64, hi
     return np.int64(-1)
 
 
-@_compiled
+@compiled
 def put(
     keys: NDArray[np.uint64], values: NDArray[np.int64], low: np.uint64, high: np.uint64, value: np.int64
 ) -> None:
@@ -145,7 +139,7 @@ def put(
     values[slot] = value
 
 
-@_compiled
+@compiled
 def rehash(
     keys: NDArray[np.uint64],
     values: NDArray[np.int64],
@@ -158,7 +152,7 @@ def rehash(
             put(new_keys, new_values, keys[slot, 0], keys[slot, 1], values[slot])
 
 
-@_compiled
+@compiled
 def _is_graph(buf: NDArray[np.uint8], start: np.uint64, end: np.uint64, needles: NDArray[np.uint8]) -> bool:
     """Whether a metric's name starts like a service graph's; `needles` holds two prefixes of 21 bytes."""
     if end - start < np.uint64(21):
@@ -174,7 +168,7 @@ def _is_graph(buf: NDArray[np.uint8], start: np.uint64, end: np.uint64, needles:
     return False
 
 
-@_compiled
+@compiled
 def scan_metrics(
     buf: NDArray[np.uint8],
     seed: NDArray[np.uint64],
@@ -213,18 +207,18 @@ def scan_metrics(
     missed = 0
     slowed = 0
     while at < end:
-        tag, at = _varint(buf, at, end)
+        tag, at = varint(buf, at, end)
         if at > end or tag >> np.uint64(3) == np.uint64(0):
             return GIVE_UP
         wire = tag & np.uint64(7)
         if tag != np.uint64(0x0A):
             if tag >> np.uint64(3) == np.uint64(1):
                 return GIVE_UP
-            at = _skip(buf, at, end, wire)
+            at = skip(buf, at, end, wire)
             if at > end:
                 return GIVE_UP
             continue
-        length, at = _varint(buf, at, end)
+        length, at = varint(buf, at, end)
         if at > end or length > end - at:
             return GIVE_UP
         holder_start, holder_end = at, at + length
@@ -235,11 +229,11 @@ def scan_metrics(
         seen = 0
         here = holder_start
         while here < holder_end:
-            tag, here = _varint(buf, here, holder_end)
+            tag, here = varint(buf, here, holder_end)
             if here > holder_end or tag >> np.uint64(3) == np.uint64(0):
                 return GIVE_UP
             if tag == np.uint64(0x0A):
-                length, here = _varint(buf, here, holder_end)
+                length, here = varint(buf, here, holder_end)
                 if here > holder_end or length > holder_end - here:
                     return GIVE_UP
                 resource_start, resource_end = here, here + length
@@ -248,7 +242,7 @@ def scan_metrics(
             elif tag >> np.uint64(3) == np.uint64(1):
                 return GIVE_UP
             else:
-                here = _skip(buf, here, holder_end, tag & np.uint64(7))
+                here = skip(buf, here, holder_end, tag & np.uint64(7))
                 if here > holder_end:
                     return GIVE_UP
         if seen > 1:
@@ -260,28 +254,28 @@ def scan_metrics(
 
         here = holder_start
         while here < holder_end:
-            tag, here = _varint(buf, here, holder_end)
+            tag, here = varint(buf, here, holder_end)
             if tag != np.uint64(0x12):
                 if tag >> np.uint64(3) == np.uint64(2):
                     return GIVE_UP
-                here = _skip(buf, here, holder_end, tag & np.uint64(7))
+                here = skip(buf, here, holder_end, tag & np.uint64(7))
                 continue
-            length, here = _varint(buf, here, holder_end)
+            length, here = varint(buf, here, holder_end)
             scope_end = here + length
             inner = here
             here = scope_end
             while inner < scope_end:
-                tag, inner = _varint(buf, inner, scope_end)
+                tag, inner = varint(buf, inner, scope_end)
                 if inner > scope_end or tag >> np.uint64(3) == np.uint64(0):
                     return GIVE_UP
                 if tag != np.uint64(0x12):
                     if tag >> np.uint64(3) == np.uint64(2):
                         return GIVE_UP
-                    inner = _skip(buf, inner, scope_end, tag & np.uint64(7))
+                    inner = skip(buf, inner, scope_end, tag & np.uint64(7))
                     if inner > scope_end:
                         return GIVE_UP
                     continue
-                length, inner = _varint(buf, inner, scope_end)
+                length, inner = varint(buf, inner, scope_end)
                 if inner > scope_end or length > scope_end - inner:
                     return GIVE_UP
                 metric_start, metric_end = inner, inner + length
@@ -292,7 +286,7 @@ def scan_metrics(
                 data_start, data_end, data_field = np.uint64(0), np.uint64(0), np.uint64(0)
                 cursor = metric_start
                 while cursor < metric_end:
-                    tag, cursor = _varint(buf, cursor, metric_end)
+                    tag, cursor = varint(buf, cursor, metric_end)
                     if cursor > metric_end or tag >> np.uint64(3) == np.uint64(0):
                         return GIVE_UP
                     field, wire = tag >> np.uint64(3), tag & np.uint64(7)
@@ -304,13 +298,13 @@ def scan_metrics(
                         or (np.uint64(9) <= field and field <= np.uint64(11))
                     )
                     if not known:
-                        cursor = _skip(buf, cursor, metric_end, wire)
+                        cursor = skip(buf, cursor, metric_end, wire)
                         if cursor > metric_end:
                             return GIVE_UP
                         continue
                     if wire != np.uint64(2):
                         return GIVE_UP
-                    length, cursor = _varint(buf, cursor, metric_end)
+                    length, cursor = varint(buf, cursor, metric_end)
                     if cursor > metric_end or length > metric_end - cursor:
                         return GIVE_UP
                     if field == np.uint64(1):
@@ -338,7 +332,7 @@ def scan_metrics(
                 temporality, monotonic = np.uint64(0), np.uint64(0)
                 cursor = data_start
                 while cursor < data_end:
-                    tag, cursor = _varint(buf, cursor, data_end)
+                    tag, cursor = varint(buf, cursor, data_end)
                     if cursor > data_end or tag >> np.uint64(3) == np.uint64(0):
                         return GIVE_UP
                     field, wire = tag >> np.uint64(3), tag & np.uint64(7)
@@ -347,7 +341,7 @@ def scan_metrics(
                     if data_field == np.uint64(7) and (field == np.uint64(2) or field == np.uint64(3)):
                         if wire != np.uint64(0):
                             return GIVE_UP
-                        flag, cursor = _varint(buf, cursor, data_end)
+                        flag, cursor = varint(buf, cursor, data_end)
                         if cursor > data_end or (field == np.uint64(2) and flag > np.uint64(2)):
                             return GIVE_UP
                         if field == np.uint64(2):
@@ -355,7 +349,7 @@ def scan_metrics(
                         else:
                             monotonic = flag
                         continue
-                    cursor = _skip(buf, cursor, data_end, wire)
+                    cursor = skip(buf, cursor, data_end, wire)
                     if cursor > data_end:
                         return GIVE_UP
                 kind = GAUGE
@@ -370,11 +364,11 @@ def scan_metrics(
 
                 cursor = data_start
                 while cursor < data_end:
-                    tag, cursor = _varint(buf, cursor, data_end)
+                    tag, cursor = varint(buf, cursor, data_end)
                     if tag != np.uint64(0x0A):
-                        cursor = _skip(buf, cursor, data_end, tag & np.uint64(7))
+                        cursor = skip(buf, cursor, data_end, tag & np.uint64(7))
                         continue
-                    length, cursor = _varint(buf, cursor, data_end)
+                    length, cursor = varint(buf, cursor, data_end)
                     point_start, point_end = cursor, cursor + length
                     cursor = point_end
                     if points >= len(series):
@@ -385,14 +379,14 @@ def scan_metrics(
                     has_value = False
                     spot = point_start
                     while spot < point_end:
-                        tag, spot = _varint(buf, spot, point_end)
+                        tag, spot = varint(buf, spot, point_end)
                         if spot > point_end or tag >> np.uint64(3) == np.uint64(0):
                             return GIVE_UP
                         field, wire = tag >> np.uint64(3), tag & np.uint64(7)
                         if field == np.uint64(7):
                             if wire != np.uint64(2):
                                 return GIVE_UP
-                            length, spot = _varint(buf, spot, point_end)
+                            length, spot = varint(buf, spot, point_end)
                             if spot > point_end or length > point_end - spot:
                                 return GIVE_UP
                             low, high = _hash(buf, spot, spot + length, low, high)
@@ -400,7 +394,7 @@ def scan_metrics(
                         elif field == np.uint64(3) or field == np.uint64(4) or field == np.uint64(6):
                             if wire != np.uint64(1) or point_end - spot < np.uint64(8):
                                 return GIVE_UP
-                            word = _fixed64(buf, spot)
+                            word = fixed64(buf, spot)
                             spot += np.uint64(8)
                             if field == np.uint64(3):
                                 stamp = word
@@ -413,11 +407,11 @@ def scan_metrics(
                         elif field == np.uint64(8):
                             if wire != np.uint64(0):
                                 return GIVE_UP
-                            flags, spot = _varint(buf, spot, point_end)
+                            flags, spot = varint(buf, spot, point_end)
                             if spot > point_end:
                                 return GIVE_UP
                         else:
-                            spot = _skip(buf, spot, point_end, wire)
+                            spot = skip(buf, spot, point_end, wire)
                             if spot > point_end:
                                 return GIVE_UP
                     if not has_value or flags & np.uint64(1) != np.uint64(0):
@@ -454,7 +448,7 @@ def scan_metrics(
     return 0
 
 
-@_compiled
+@compiled
 def scan_remote_write(
     buf: NDArray[np.uint8],
     seed: NDArray[np.uint64],
@@ -488,17 +482,17 @@ def scan_remote_write(
     seen = 0
     missed = 0
     while at < end:
-        tag, at = _varint(buf, at, end)
+        tag, at = varint(buf, at, end)
         if at > end or tag >> np.uint64(3) == np.uint64(0):
             return GIVE_UP
         if tag != np.uint64(0x0A):
             if tag >> np.uint64(3) == np.uint64(1):
                 return GIVE_UP
-            at = _skip(buf, at, end, tag & np.uint64(7))
+            at = skip(buf, at, end, tag & np.uint64(7))
             if at > end:
                 return GIVE_UP
             continue
-        length, at = _varint(buf, at, end)
+        length, at = varint(buf, at, end)
         if at > end or length > end - at:
             return GIVE_UP
         start, stop = at, at + length
@@ -508,32 +502,32 @@ def scan_remote_write(
         low, high = seed[0], seed[1]
         here = start
         while here < stop:
-            tag, here = _varint(buf, here, stop)
+            tag, here = varint(buf, here, stop)
             if here > stop or tag >> np.uint64(3) == np.uint64(0):
                 return GIVE_UP
             field, wire = tag >> np.uint64(3), tag & np.uint64(7)
             if field == np.uint64(1) or field == np.uint64(2):
                 if wire != np.uint64(2):
                     return GIVE_UP
-                length, here = _varint(buf, here, stop)
+                length, here = varint(buf, here, stop)
                 if here > stop or length > stop - here:
                     return GIVE_UP
                 if field == np.uint64(1):
                     low, high = _hash(buf, here, here + length, low, high)
                 here += length
             else:
-                here = _skip(buf, here, stop, wire)
+                here = skip(buf, here, stop, wire)
                 if here > stop:
                     return GIVE_UP
         number = find(keys, values, low, high)
         first = rows
         here = start
         while here < stop:
-            tag, here = _varint(buf, here, stop)
+            tag, here = varint(buf, here, stop)
             if tag != np.uint64(0x12):
-                here = _skip(buf, here, stop, tag & np.uint64(7))
+                here = skip(buf, here, stop, tag & np.uint64(7))
                 continue
-            length, here = _varint(buf, here, stop)
+            length, here = varint(buf, here, stop)
             spot, sample_end = here, here + length
             here = sample_end
             if rows >= len(series):
@@ -541,23 +535,23 @@ def scan_remote_write(
             word = np.uint64(0)
             stamp = np.uint64(0)
             while spot < sample_end:
-                tag, spot = _varint(buf, spot, sample_end)
+                tag, spot = varint(buf, spot, sample_end)
                 if spot > sample_end or tag >> np.uint64(3) == np.uint64(0):
                     return GIVE_UP
                 field, wire = tag >> np.uint64(3), tag & np.uint64(7)
                 if field == np.uint64(1):
                     if wire != np.uint64(1) or sample_end - spot < np.uint64(8):
                         return GIVE_UP
-                    word = _fixed64(buf, spot)
+                    word = fixed64(buf, spot)
                     spot += np.uint64(8)
                 elif field == np.uint64(2):
                     if wire != np.uint64(0):
                         return GIVE_UP
-                    stamp, spot = _varint(buf, spot, sample_end)
+                    stamp, spot = varint(buf, spot, sample_end)
                     if spot > sample_end:
                         return GIVE_UP
                 else:
-                    spot = _skip(buf, spot, sample_end, wire)
+                    spot = skip(buf, spot, sample_end, wire)
                     if spot > sample_end:
                         return GIVE_UP
             series[rows] = number
