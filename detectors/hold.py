@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.grid import tick_of
 from detectors.logs import Line
 from detectors.telemetry import LogBatch, SampleBatch
 
@@ -58,43 +59,53 @@ class Hold:
 
 
 class LineHold:
-    """The same for log lines."""
+    """The same for log lines, by the end of their tick.
 
-    def __init__(self) -> None:
-        self._lines: list[Line] = []
+    Parameters
+    ----------
+    tick_ms
+        Width of a tick; lines are released by whole ticks.
+    """
+
+    def __init__(self, tick_ms: int) -> None:
+        self._tick_ms = tick_ms
+        self._ticks: dict[int, list[Line]] = {}
 
     def put(self, batch: LogBatch, closed_ms: int | None) -> int:
         """Keep lines of open ticks; return how many were too late."""
+        if not len(batch):
+            return 0
+        ts_ms = np.asarray(batch.ts_ms, np.int64)
+        severity = [each or "" for each in batch.severity]
+        instance = [each or "" for each in batch.instance]
+        lines = zip(ts_ms.tolist(), batch.service, batch.body, severity, instance, strict=True)
+        ends = tick_of(ts_ms, self._tick_ms)
+        first, last = int(ends.min()), int(ends.max())
+        if first == last and (closed_ms is None or int(ts_ms.min()) > closed_ms):
+            self._ticks.setdefault(first, []).extend(lines)
+            return 0
         late = 0
-        columns = zip(batch.ts_ms, batch.service, batch.body, batch.severity, batch.instance, strict=True)
-        for ts_ms, service, body, severity, instance in columns:
-            if closed_ms is not None and ts_ms <= closed_ms:
+        for line, end in zip(lines, ends.tolist(), strict=True):
+            if closed_ms is not None and line[0] <= closed_ms:
                 late += 1
             else:
-                self._lines.append(Line(int(ts_ms), service, body, severity or "", instance or ""))
+                self._ticks.setdefault(end, []).append(line)
         return late
 
-    def release(self, upto_ms: int, tick_ms: int) -> dict[int, list[Line]]:
-        """Take out the lines at or before a time, by the end of their tick, sorted."""
-        due: dict[int, list[Line]] = {}
-        kept: list[Line] = []
-        for line in self._lines:
-            if line.ts_ms <= upto_ms:
-                due.setdefault(-(-line.ts_ms // tick_ms) * tick_ms, []).append(line)
-            else:
-                kept.append(line)
-        self._lines = kept
-        for lines in due.values():
-            lines.sort()
-        return due
+    def release(self, upto_ms: int) -> dict[int, list[Line]]:
+        """Take out the ticks that end at or before a time, in no particular order."""
+        due = [end for end in self._ticks if end <= upto_ms]
+        return {end: self._ticks.pop(end) for end in due}
 
     def everything(self) -> list[Line]:
         """Return all that is held."""
-        return self._lines
+        return [line for end in sorted(self._ticks) for line in self._ticks[end]]
 
     def restore(self, lines: list[Line]) -> None:
         """Take back what `everything` returned."""
-        self._lines = lines
+        for line in lines:
+            end = -(-line[0] // self._tick_ms) * self._tick_ms
+            self._ticks.setdefault(end, []).append(line)
 
 
 def _joined(columns: list[NDArray[S]], code: type[S]) -> NDArray[S]:

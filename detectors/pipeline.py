@@ -103,7 +103,7 @@ class Detector:
         self.closed_ms: int | None = None
         """End of the newest closed tick."""
         self._hold = Hold()
-        self._lines = LineHold()
+        self._lines = LineHold(self.config.tick_ms)
         self._logbook = LogBook()
         self._roster = Roster(self.config.max_series, self.catalog)
         self._publisher = Publisher(domain, self._roster, self.config.budgets)
@@ -142,7 +142,7 @@ class Detector:
         if self.closed_ms is not None and last <= self.closed_ms:
             return []
         due = _by_tick(self._hold.release(last), width)
-        lines = self._lines.release(last, width)
+        lines = self._lines.release(last)
         said: list[Tick] = []
         for end in sorted({*due, *lines}):
             said += self._silent_ticks(end - width)
@@ -298,7 +298,7 @@ class Detector:
         self._publisher.open = {row: Anomaly.model_validate(each) for row, each in header["open"]}
         held = SampleBatch(arrays["held.ts_ms"], arrays["held.series"], arrays["held.value"])
         self._hold.put(held, None)
-        self._lines.restore([Line(*each) for each in header["lines"]])
+        self._lines.restore([(ts, *words) for ts, *words in header["lines"]])
         self._logbook = LogBook.load(header["logbook"])
 
 

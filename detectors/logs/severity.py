@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 
 
 class Severity(IntEnum):
@@ -33,8 +34,18 @@ _TELLING = (
     *("out of memory", "OOMKilled"),
 )
 """What the patterns cannot match without: looked for first, ten times as fast as trying each place."""
+_WORD = 32
+"""Characters of a word that may be remembered: what is kept must not grow with what producers write."""
 _HEAD = 200
 """Characters in which a level or a tell-tale word is looked for: behind them begins the payload."""
+
+
+def _named(word: str) -> Severity | None:
+    return _NAMES.get(word.strip().lower().rstrip("0123456789"))
+
+
+_remembered = lru_cache(maxsize=1024)(_named)
+"""There are a handful of words, and each line has one."""
 
 
 def severity_of(declared: str | None, body: str) -> Severity:
@@ -46,7 +57,7 @@ def severity_of(declared: str | None, body: str) -> Severity:
     (<Severity.WARNING: 1>, <Severity.ERROR: 2>)
     """
     if declared:
-        known = _NAMES.get(declared.strip().lower().rstrip("0123456789"))
+        known = _remembered(declared) if len(declared) <= _WORD else _named(declared)
         if known is not None:
             return known
     head = body[:_HEAD]

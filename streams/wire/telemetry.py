@@ -59,15 +59,11 @@ class _Columns:
                 np.array(self.series, dtype=np.int32),
                 np.array(self.value, dtype=np.float64),
             ),
-            LogBatch(
-                tuple(self.log_ts_ms),
-                tuple(self.log_service),
-                tuple(self.log_instance),
-                tuple(self.log_severity),
-                tuple(self.log_body),
-            ),
+            LogBatch(self.log_ts_ms, self.log_service, self.log_instance, self.log_severity, self.log_body),
             tuple(self.items),
         )
+        self.log_ts_ms, self.log_service, self.log_body = [], [], []
+        self.log_instance, self.log_severity = [], []
         self.cut(0, 0, 0)
         return found
 

@@ -137,6 +137,9 @@ class Unit:
         if len(lines):
             verdict = self._admit(partition, np.array(lines.ts_ms, dtype=np.int64), "log")
             kept = np.flatnonzero(verdict.timely).tolist()
+            if len(kept) == len(lines) and not verdict.clamped:
+                detector.observe_logs(lines)
+                return
             detector.observe_logs(
                 LogBatch(
                     ts_ms=verdict.ts_ms[kept].tolist(),
