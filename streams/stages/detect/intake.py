@@ -56,8 +56,12 @@ class Intake:
             key = (cast("str", message.topic()), cast("int", message.partition()))
             error = message.error()
             if error is None:
-                records.setdefault(key, []).append(message)
-                ended.discard(key)
+                mine = records.get(key)
+                if mine is None:
+                    mine = records[key] = []
+                mine.append(message)
+                if ended:
+                    ended.discard(key)
             elif error.code() == KafkaError._PARTITION_EOF:
                 ended.add(key)
             elif error.retriable() or error.code() == KafkaError._MAX_POLL_EXCEEDED:
@@ -76,7 +80,12 @@ class Intake:
         name, number = self._names[partition[0]], partition[1]
         decode, builder = self._decoders.decode, owned.unit.builder
         routed = name in self._routed
+        quick = None if routed else self._decoders.quick(name, builder)
         for message in messages:
+            if quick is not None and not message.headers():
+                value = message.value()
+                if value is not None and quick(value):
+                    continue
             record = _record(message, name, number)
             if routed:
                 stamp = stamp_of(record.headers)

@@ -54,6 +54,8 @@ class Decoder:
     is_shape: Callable[[Any], bool] | None = None
     single: bool = False
     """Whether one JSON object becomes one thing, added last, so that a failure leaves nothing to undo."""
+    quick: Callable[[TelemetryBuilder], Callable[[bytes], bool]] | None = None
+    """Makes what takes the plainest records of a batch, and says False to all others, untouched."""
     split: Callable[[RawRecord, Any], Parts] | None = None
     """Parts a record by service, for `--stage route`; a format without it is passed on as it came."""
 
@@ -65,6 +67,7 @@ def json_decoder(
     is_shape: Callable[[Any], bool] | None = None,
     *,
     single: bool = False,
+    quick: Callable[[TelemetryBuilder], Callable[[bytes], bool]] | None = None,
     split: Callable[[RawRecord, Any], Parts] | None = None,
 ) -> Decoder:
     """Make a decoder of plain JSON; a tombstone is nothing, an empty value is an error."""
@@ -74,7 +77,7 @@ def json_decoder(
             return 0
         return document(parse(record.value), record, into)
 
-    return Decoder(name, about, decode, document, is_shape, single, split)
+    return Decoder(name, about, decode, document, is_shape, single, quick, split)
 
 
 BUILT_IN: tuple[Decoder, ...] = (
@@ -140,6 +143,7 @@ BUILT_IN: tuple[Decoder, ...] = (
         native.take_metrics,
         native.is_metrics_shape,
         single=True,
+        quick=native.quick_metrics,
         split=splitting.split_native,
     ),
     json_decoder(
@@ -210,6 +214,15 @@ class Decoders:
         except DecodeError:
             into.undo(marks)
             raise
+
+    def quick(self, topic: str, into: TelemetryBuilder) -> Callable[[bytes], bool] | None:
+        """Return what takes the values of a batch's plainest records, those without headers; None if nothing.
+
+        To what it says False of, `decode` applies. Making the record and choosing its decoder are half the
+        cost of one sample.
+        """
+        short_cut = self._short_cuts.get(topic)
+        return short_cut.quick(into) if short_cut is not None and short_cut.quick is not None else None
 
     def split(self, record: RawRecord) -> Parts:
         """Part a record by service; an empty list if its format has no services to part it by.
