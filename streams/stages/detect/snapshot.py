@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import chain
 
 import orjson
@@ -23,6 +24,9 @@ _LENGTH = struct.Struct(">I")
 PART_BYTES = 64 << 20
 """Size of the parts that a snapshot is read in; above 32 MB the allocator gives each back once it is read."""
 _TURN_BYTES = 64 << 10
+PACK_BYTES = 1 << 20
+"""Compressed at once: what comes out of a whole piece would be held twice before it is put with the rest."""
+DIGEST_BYTES = 16
 
 Blob = bytes | Sequence[bytes | bytearray | memoryview]
 """Opaque state, whole or in pieces: with a million series every copy is a gigabyte."""
@@ -83,12 +87,19 @@ def encode(snapshot: Snapshot) -> bytes:
         option=orjson.OPT_SORT_KEYS,
     )
     # Level 1: detector state is mostly small floats; higher levels cost five times the time for 5 % less.
-    digest, packer, packed = hashlib.sha256(), zlib.compressobj(1), []
+    digest, packer, packed = hashlib.sha256(), zlib.compressobj(1), BytesIO()
+    packed.write(MAGIC + bytes(DIGEST_BYTES))
     state = chain.from_iterable(_pieces(snapshot.blobs[name]) for name in names)
     for piece in chain([_LENGTH.pack(len(header)), header], state):
-        digest.update(piece)
-        packed.append(packer.compress(piece))
-    return b"".join([MAGIC, digest.digest()[:16], *packed, packer.flush()])
+        view = memoryview(piece)
+        for at in range(0, len(view), PACK_BYTES):
+            part = view[at : at + PACK_BYTES]
+            digest.update(part)
+            packed.write(packer.compress(part))
+    packed.write(packer.flush())
+    packed.seek(len(MAGIC))
+    packed.write(digest.digest()[:DIGEST_BYTES])
+    return packed.getvalue()
 
 
 def decode(data: bytes) -> Snapshot:
@@ -132,8 +143,8 @@ class _Body:
     """What was compressed, a part at a time: whole it would be held twice."""
 
     def __init__(self, data: bytes) -> None:
-        self._wanted = data[4:20]
-        self._left = memoryview(data)[20:]
+        self._wanted = data[len(MAGIC) : len(MAGIC) + DIGEST_BYTES]
+        self._left = memoryview(data)[len(MAGIC) + DIGEST_BYTES :]
         self._unpacker = zlib.decompressobj()
         self._tail: bytes | memoryview = b""
         self._digest = hashlib.sha256()
@@ -167,7 +178,7 @@ class _Body:
 
     def is_intact(self) -> bool:
         """Tell whether all has been read and is what was written."""
-        return not self._next(1) and self._digest.digest()[:16] == self._wanted
+        return not self._next(1) and self._digest.digest()[:DIGEST_BYTES] == self._wanted
 
 
 def _rows(mapping: Mapping[PartitionKey, int]) -> list[list[str | int]]:

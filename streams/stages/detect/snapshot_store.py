@@ -75,10 +75,12 @@ class TopicSnapshots:
         FatalError
             A chunk could not be delivered.
         """
-        chunks = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
+        starts = range(0, len(data), CHUNK_BYTES)
         self._failures.clear()
-        for number, chunk in enumerate(chunks):
-            self._put(unit, f"{sequence % SLOTS}/{number}", chunk, sequence, len(chunks))
+        for number, at in enumerate(starts):
+            # One at a time: all chunks together would be a second copy of the snapshot.
+            chunk = data[at : at + CHUNK_BYTES]
+            self._put(unit, f"{sequence % SLOTS}/{number}", chunk, sequence, len(starts))
         left = self._producer.flush(DELIVERY_TIMEOUT_S)
         if self._failures or left:
             reason = self._failures[0].str() if self._failures else f"no answer in {DELIVERY_TIMEOUT_S:.0f} s"

@@ -145,12 +145,14 @@ class DetectStage:
 
     def _turn(self) -> None:
         messages = self._consumer.consume(self._batch, TURN_S)
+        taken = len(messages)
         self._health.beat()
         began_s = self._clocks.elapsed_s()
         with metrics.PROCESSING.labels("detect").time():
             if messages:
                 self._reached(Step.READ)  # 1
                 self._intake.feed(messages)
+                messages.clear()  # tens of megabytes that a snapshot would stand on top of
                 self._reached(Step.OBSERVED)  # 2
             self._listen()
             for owned in self._ownership.units.values():
@@ -160,8 +162,8 @@ class DetectStage:
                     self._reached(Step.PUBLISHED)  # 3
             self._ownership.pace()
         now_s = self._clocks.elapsed_s()
-        if messages:
-            self._batch = _next_batch(len(messages), now_s - began_s, self._batch, self._max_batch)
+        if taken:
+            self._batch = _next_batch(taken, now_s - began_s, self._batch, self._max_batch)
         if now_s - self._saved_at_s >= self._pause_s:
             self._save(list(self._ownership.units))
             over_s = self._clocks.elapsed_s() - now_s - SHORT_SNAPSHOT_S
