@@ -13,6 +13,7 @@ from streams import metrics
 from streams.kafka import DeadLetters, consumer, producer, reach
 from streams.serve import Health
 from streams.settings import Settings
+from streams.stages.detect.allocator import give_back_large_blocks
 from streams.stages.detect.checkpoint import Checkpoint
 from streams.stages.detect.emitter import Emitter
 from streams.stages.detect.intake import Intake
@@ -94,6 +95,7 @@ class DetectStage:
         FatalError
             Something that only a restart can mend; nothing is committed that is not delivered.
         """
+        give_back_large_blocks()
         if not self._connect(stop):
             return
         try:
