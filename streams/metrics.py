@@ -15,7 +15,9 @@ prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # 
 
 AGE_BUCKETS_S = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 900, 3600)
 
-RECORDS_CONSUMED = Counter("headwater_records_consumed", "Records read", ["topic"])
+RECORDS_CONSUMED = Counter(
+    "headwater_records_consumed", "Records read, and what reads the topic's by default", ["topic", "decoder"]
+)
 RECORDS_REJECTED = Counter("headwater_records_rejected", "Records dead-lettered", ["topic", "reason"])
 RECORDS_REPEATED = Counter(
     "headwater_records_repeated", "Re-keyed records that had been read before and were passed over", ["topic"]

@@ -193,7 +193,8 @@ def test_run_serves_health_and_metrics_and_leaves_in_order_on_sigterm(wire, shop
         assert json.loads(ask(port, "/readyz"))["status"] == "ready"
         assert json.loads(ask(port, "/version"))["name"] == "headwater"
         exposed = ask(port, "/metrics")
-        assert 'headwater_records_consumed_total{stage="detect",topic="headwater.metrics"} 1620.0' in exposed
+        read = 'decoder="native_metrics",stage="detect",topic="headwater.metrics"'
+        assert f"headwater_records_consumed_total{{{read}}} 1620.0" in exposed
         assert 'headwater_incidents_total{stage="correlate",status="open"}' in exposed
 
         run.process.send_signal(signal.SIGTERM)

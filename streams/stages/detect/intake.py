@@ -97,7 +97,7 @@ class Intake:
             except PermanentError as error:
                 self._dead.put(record._replace(topic=partition[0]), error, self._now_ms())
                 metrics.RECORDS_REJECTED.labels(name, type(error).__name__).inc()
-        metrics.RECORDS_CONSUMED.labels(name).inc(len(messages))
+        metrics.RECORDS_CONSUMED.labels(name, self._decoders.name_of(name)).inc(len(messages))
         self._emitter.send(owned.unit.take(partition, cast("int", messages[-1].offset()) + 1))
 
 

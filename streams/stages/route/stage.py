@@ -157,7 +157,7 @@ class RouteStage:
             stamp = stamp_header(topic, partition, Stamp(offset, part, ts_ms))
             self._put(target, key, value, [*kept, stamp], ts_ms)
         self._written[topic, partition] = offset + 1
-        metrics.RECORDS_CONSUMED.labels(name).inc()
+        metrics.RECORDS_CONSUMED.labels(name, self._decoders.name_of(name)).inc()
 
     def _put(
         self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]], ts_ms: int

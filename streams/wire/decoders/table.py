@@ -215,6 +215,11 @@ class Decoders:
             into.undo(marks)
             raise
 
+    def name_of(self, topic: str) -> str:
+        """Return which decoder reads a topic's records if they say nothing else; empty if there is none."""
+        decoder = self._explicit.get(topic) or self._default.get(topic)
+        return decoder.name if decoder else ""
+
     def quick(self, topic: str, into: TelemetryBuilder) -> Callable[[bytes], bool] | None:
         """Return what takes the values of a batch's plainest records, those without headers; None if nothing.
 
