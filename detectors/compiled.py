@@ -55,3 +55,9 @@ def compiled(function: F) -> F:
 def signed(x: int) -> int:
     """Widen a field of a row: numba's `int` of an unsigned one is unsigned, and turns sums into floats."""
     return int(np.int64(x))
+
+
+@compiled
+def double(x: float) -> float:
+    """Widen a 32-bit field of a row: numba's `float` keeps its type, and products of two are 32 bits."""
+    return float(np.float64(x))

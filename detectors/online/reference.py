@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
-from detectors.online.ground import Ground, View
-from detectors.online.parts import Change, Level, Novelty, Part, Season, Shift, Spread, Still, Trend
+from detectors.online.ground import Ground, View, single
+from detectors.online.parts import Level, Novelty, Part, Season, Spread, Still, Trend
 from detectors.online.protocol import Sample
-from detectors.suite import Tuning
+from detectors.suite import Tuning, remember
 from detectors.suite.budget import tail_of
-from detectors.suite.kernel import LARGEST, RECORD_AFTER
-from detectors.suite.tail import COLD, absorb, surprise
+from detectors.suite.kernel import COLD, LARGEST
+from detectors.suite.record import HOURS
+from detectors.suite.tail import absorb, student, surprise
+
+
+@dataclass(slots=True)
+class _Judged:
+    view: View
+    members: list[float]
+    """Student's surprise of each member that has a tail."""
+    everything: float
+    score: float
 
 
 class Reference:
@@ -21,51 +34,57 @@ class Reference:
         self.ground = Ground(p)
         self._parts: tuple[tuple[float, Part], ...] = (
             (p.w_level, Level()),
-            (p.w_trend, Trend()),
-            (p.w_change, Change()),
-            (p.w_season, Season()),
-            (p.w_spread, Spread()),
-            (p.w_shift, Shift()),
+            (p.w_trend, Trend(p.scale)),
+            (p.w_season, Season(p.scale)),
+            (p.w_spread, Spread(p.scale, p.fast)),
         )
         self._still, self._novelty = Still(), Novelty()
-        self._tails = [np.zeros(4) for _ in range(len(self._parts) + 1)]
-        self._record = self._hush = 0.0
+        self._tails = [np.zeros(2, np.float32) for _ in self._parts]
+        self._record = self._peak = 0.0
+        self._again = [0] * HOURS
+        self._hour = -1
 
     def score_one(self, x: Sample) -> float:
         """Return the surprise of a sample."""
-        return self._judge(x)[0] if self.ground.accepts(x) else 0.0
+        if not self.ground.accepts(x) or self.ground.count < COLD:
+            return 0.0
+        return float(tail_of(self._judge(x).score))
 
     def learn_one(self, x: Sample) -> None:
         """Absorb a sample."""
         if not self.ground.accepts(x):
             return
-        p, n = self.p, self.ground.count
-        _, view, raw, everything, score, total = self._judge(x)
-        for tail, deviation in zip(self._tails, raw, strict=False):
-            absorb(tail, deviation, p.quantile, p.tail, n)
-        absorb(self._tails[-1], score, p.own_quantile, p.own_tail, n)
-        self._hush *= p.hush_decay
-        if n > RECORD_AFTER:
-            self._hush = max(self._hush, p.hush * total / (total + p.hush_at))
-            self._record = max(self._record * p.record_decay, everything)
-        parts: list[Part] = [self._still, self._novelty, *(part for _, part in self._parts)]
+        judged = self._judge(x)
+        if self.ground.count >= COLD:
+            for tail, one in zip(self._tails, judged.members, strict=True):
+                absorb(tail, one)
+        self._remember(judged)
+        parts: list[Part] = [self._still, self._novelty, *reversed([part for _, part in self._parts])]
         for part in parts:
-            part.learn(self.ground, view)
-        self.ground.learn(x, view)
+            part.learn(self.ground, judged.view)
+        self.ground.learn(x, judged.view)
 
-    def _judge(self, x: Sample) -> tuple[float, View, list[float], float, float, float]:
+    def _judge(self, x: Sample) -> _Judged:
         p, ground = self.p, self.ground
-        n, view = ground.count, ground.view(x)
-        raw = [part.deviation(ground, view) for _, part in self._parts]
+        view = ground.view(x)
+        members = [student(part.deviation(ground, view), p.degrees) for _, part in self._parts]
         said = [
-            weight * surprise(tail, deviation, p.quantile, p.shape, p.cap, n)
-            for (weight, _), tail, deviation in zip(self._parts, self._tails, raw, strict=False)
+            weight * surprise(tail, one)
+            for (weight, _), tail, one in zip(self._parts, self._tails, members, strict=True)
         ]
-        said.append(p.w_still * self._still.deviation(ground, view))
-        largest = max(0.0, *said)
-        everything = largest + p.others * (sum(said) - largest) + self._novelty.deviation(ground, view)
-        score = max(everything - p.record * self._record, 0.0)
-        own = surprise(self._tails[-1], score, p.own_quantile, p.shape, LARGEST, n)
-        total = ((1.0 - p.own) * score + p.own * own) * (1.0 - self._hush)
-        said_so = float(tail_of(min(total, LARGEST))) if n >= COLD else 0.0
-        return said_so, view, raw, everything, score, total
+        largest = max(0.0, *said, p.w_still * self._still.deviation(ground, view))
+        everything = min(largest + p.w_novelty * self._novelty.deviation(ground, view), LARGEST)
+        again = p.again * self._again[view.hour % HOURS] / remember.PARTS
+        return _Judged(view, members, everything, max(everything - max(p.record * self._record, again), 0.0))
+
+    def _remember(self, judged: _Judged) -> None:
+        p, hour = self.p, judged.view.hour
+        if self.ground.count > remember.AFTER:
+            self._record = single(max(self._record * p.record_decay, judged.everything))
+            if hour != self._hour and self._hour >= 0:
+                day = self._hour % HOURS
+                kept = max(self._peak, p.again_decay * self._again[day] / remember.PARTS)
+                self._again[day] = math.floor(remember.PARTS * kept + 0.5)
+                self._peak = 0.0
+            self._peak = single(max(self._peak, judged.everything))
+        self._hour = hour

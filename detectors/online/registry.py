@@ -21,14 +21,12 @@ GROUP = "headwater.detectors"
 
 
 _SHOWN: dict[str, tuple[str, ...]] = {
-    "level": ("level", "scale", "clip"),
-    "trend": ("trend", "scale", "clip"),
-    "change": ("scale", "clip"),
-    "season": ("day", "week", "week_visits", "bucket_spread"),
-    "spread": ("fast", "scale"),
-    "shift": ("near", "far", "scale"),
-    "still": ("cap",),
-    "novelty": ("cells", "novelty", "w_one", "w_two", "w_three", "dense", "dense_far"),
+    "level": ("level", "scale", "clip", "degrees"),
+    "trend": ("trend", "scale", "clip", "degrees"),
+    "season": ("day", "week", "week_visits", "scale", "degrees"),
+    "spread": ("fast", "scale", "degrees"),
+    "still": (),
+    "novelty": ("cells", "novelty", "w_one", "w_two", "w_three"),
 }
 """Numbers of the tuning that a member reads."""
 

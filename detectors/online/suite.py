@@ -7,26 +7,23 @@ from typing import Any
 import numpy as np
 
 from detectors.online.protocol import Sample
-from detectors.suite import DEFAULT_BUDGET, SuiteBank, Tuning
+from detectors.suite import DEFAULT_BUDGET, MEMBERS, SuiteBank, Tuning
 
-_QUIET = {f"w_{name}": 0.0 for name in ("level", "trend", "change", "season", "spread", "shift", "still")}
-_QUIET |= {"w_novelty": 0.0, "w_dense": 0.0, "others": 0.0, "record": 0.0, "own": 0.0, "hush": 0.0}
+_QUIET = {f"w_{name}": 0.0 for name in MEMBERS} | {"record": 0.0, "again": 0.0}
 
 
-def alone(**weights: float) -> Tuning:
-    """Return a tuning in which only the named weights count, without record, hush or second calibration."""
-    return Tuning()._replace(**{**_QUIET, **weights})
+def alone(name: str) -> Tuning:
+    """Return a tuning in which one member counts, and nothing is taken off for what happened before."""
+    return Tuning()._replace(**{**_QUIET, f"w_{name}": 1.0})
 
 
 PARTS: dict[str, tuple[str, Tuning]] = {
-    "level": ("distance from the slow level", alone(w_level=1.0)),
-    "trend": ("error of Holt's forecast", alone(w_trend=1.0)),
-    "change": ("distance from the previous sample", alone(w_change=1.0)),
-    "season": ("distance from this hour of the day or of the week before", alone(w_season=1.0)),
-    "spread": ("short variance against the usual one", alone(w_spread=1.0)),
-    "shift": ("distance between a near and a far level", alone(w_shift=1.0)),
-    "still": ("runs of equal values, and samples that stay away", alone(w_still=1.0)),
-    "novelty": ("values and sequences never seen", alone(w_novelty=1.0, w_dense=1.0)),
+    "level": ("distance from the slow level", alone("level")),
+    "trend": ("error of Holt's forecast", alone("trend")),
+    "season": ("distance from this hour of the day or of the week before", alone("season")),
+    "spread": ("recent variance against the usual one", alone("spread")),
+    "still": ("runs of equal values, and samples that stay away", alone("still")),
+    "novelty": ("values and sequences never seen", alone("novelty")),
 }
 """Each member on its own, with what it looks at."""
 

@@ -1,4 +1,4 @@
-"""The suite for one series without siblings: level, trend, change, season, spread, shift, stillness, novelty.
+"""The suite for one series without siblings: level, trend, season, spread, stillness, novelty.
 
 Each member's deviation becomes a tail probability by online peaks-over-threshold; together they say how
 surprising a sample is, and one budget says when that is an alert. `bank` compares fleets instead.

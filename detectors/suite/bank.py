@@ -16,6 +16,8 @@ from detectors.suite.tuning import Tuning
 
 DEFAULT_BUDGET = 0.25
 """False episodes per series and week."""
+VERSION = 2
+"""Of the rows: another record or other mathematics read it wrongly."""
 
 
 class Scored(NamedTuple):
@@ -70,16 +72,21 @@ class SuiteBank:
 
     def dump(self) -> bytes:
         """Serialise the whole state, versioned."""
-        return pack({"suite": list(self.tuning), "budget": self.budget}, {"rows": self._rows.view(np.uint8)})
+        header = {"suite": VERSION, "tuning": self.tuning._asdict(), "budget": self.budget}
+        return pack(header, {"rows": self._rows.view(np.uint8)})
 
     @classmethod
     def load(cls, state: bytes) -> SuiteBank:
         """Restore a state; `ValueError` when damaged or of another version."""
         header, arrays = unpack(state)
-        rows = arrays.get("rows")
-        if "suite" not in header or rows is None or rows.nbytes % SUITE.itemsize:
-            raise ValueError("state is of another kind of detector, or of another version of the suite")
-        bank = cls(header["budget"], Tuning(*header["suite"]))
+        version, rows = header.get("suite"), arrays.get("rows")
+        if version is None:
+            raise ValueError("state is of another kind of detector, not of the suite")
+        if version != VERSION or rows is None or rows.nbytes % SUITE.itemsize:
+            # The first version had no number: it wrote its tuning there.
+            named = version if isinstance(version, int) else 1
+            raise ValueError(f"state of version {named} of the suite, not {VERSION}: start afresh")
+        bank = cls(header["budget"], Tuning(**header["tuning"]))
         bank._rows = rows.view(SUITE)
         return bank
 

@@ -6,27 +6,25 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, double
 from detectors.grid import INTERVALS_MS, nearest_interval
-from detectors.suite.budget import FIRST
-from detectors.suite.location import change_deviation, learn_location, level_deviation, shift_deviation
-from detectors.suite.novelty import density_of, learn_novelty, novelty_of
+from detectors.suite.location import learn_location, level_deviation
+from detectors.suite.novelty import learn_novelty, novelty_of
 from detectors.suite.record import GRIDS, Record
+from detectors.suite.remember import remember, remembered
 from detectors.suite.season import hour_of, learn_season, season_deviation
 from detectors.suite.spread import learn_spread, spread_deviation
 from detectors.suite.still import learn_still, still_surprise
-from detectors.suite.tail import COLD, absorb, surprise
+from detectors.suite.tail import absorb, student, surprise
 from detectors.suite.trend import learn_trend, trend_deviation
 from detectors.suite.tuning import Tuning
 
 LIMIT = 1e30
-"""Larger magnitudes are taken for this: float32 buckets hold it, and squares are finite."""
-RECORD_AFTER = 50
-"""Samples before surprises are compared with earlier ones."""
+"""Larger magnitudes are taken for this: float32 holds it and what is built from it."""
+COLD = 20
+"""Samples before anything is said."""
 RANGE_AFTER = 20
 LARGEST = 20.0
-SUM = 7
-"""Tail of the sum; the ones before it are the members'."""
 
 
 @compiled
@@ -38,7 +36,12 @@ def first_sight(row: Record, ts_ms: int, x: float) -> None:
         for kind in range(3):
             row.rate[grid, kind] = 0.5
     row.repeat = 0.5
-    row.strict = FIRST
+
+
+@compiled
+def floor_of(row: Record, extent: float, p: Tuning) -> float:
+    """Return the smallest distance that counts: a share of the range, or of the value itself."""
+    return float(1e-9 + p.floor * extent + 1e-4 * abs(row.level + row.anchor))
 
 
 @compiled
@@ -52,64 +55,45 @@ def step(row: Record, ts_ms: int, value: float, p: Tuning, said: np.ndarray) -> 
         first_sight(row, ts_ms, value)
     x = value - row.anchor
     n = row.count
-    extent = row.high - row.low
-    floor = 1e-9 + p.floor * extent + 1e-4 * abs(row.level + row.anchor)
+    extent = double(row.high) - double(row.low)
+    floor = floor_of(row, extent, p)
     hour = hour_of(ts_ms)
-    raw = (
+    weight = (p.w_level, p.w_trend, p.w_season, p.w_spread)
+    deviations = (
         level_deviation(row, x, floor),
         trend_deviation(row, x, floor),
-        change_deviation(row, x, floor),
         season_deviation(row, hour, x, floor, p),
         spread_deviation(row, floor),
-        shift_deviation(row, floor),
     )
-    weight = (p.w_level, p.w_trend, p.w_change, p.w_season, p.w_spread, p.w_shift)
     largest = 0.0
-    total = 0.0
-    for k in range(6):
-        one = weight[k] * surprise(row.tail[k], raw[k], p.quantile, p.shape, p.cap, n)
-        absorb(row.tail[k], raw[k], p.quantile, p.tail, n)
-        said[k] = one
-        largest = max(largest, one)
-        total += one
-    still = p.w_still * still_surprise(row, x, ts_ms, p)
-    said[6] = still
-    largest = max(largest, still)
-    total += still
-    novelty = novelty_of(row, x, extent, p)
-    said[7] = p.w_novelty * novelty + p.w_dense * density_of(row, novelty, p)
-    everything = largest + p.others * (total - largest) + said[7]
-    score = max(everything - p.record * row.record, 0.0)
-    own = surprise(row.tail[SUM], score, p.own_quantile, p.shape, LARGEST, n)
-    absorb(row.tail[SUM], score, p.own_quantile, p.own_tail, n)
-    score = ((1.0 - p.own) * score + p.own * own) * (1.0 - row.hush)
-    row.hush *= p.hush_decay
-    if n > RECORD_AFTER:
-        row.hush = max(row.hush, p.hush * score / (score + p.hush_at))
-        row.record = max(row.record * p.record_decay, everything)
-    _learn(row, ts_ms, hour, x, extent, floor, novelty, p)
-    return float(min(score, LARGEST)) if n >= COLD else 0.0
+    for k in range(len(deviations)):
+        one = student(deviations[k], p.degrees)
+        said[k] = weight[k] * surprise(row.tail[k], one)
+        if n >= COLD:
+            absorb(row.tail[k], one)
+        largest = max(largest, said[k])
+    said[4] = p.w_still * still_surprise(row, x, ts_ms)
+    said[5] = p.w_novelty * novelty_of(row, x, extent, p)
+    everything = min(max(largest, said[4]) + said[5], LARGEST)
+    score = max(everything - remembered(row, hour, p), 0.0)
+    remember(row, hour, everything, p)
+    _learn(row, ts_ms, hour, x, extent, floor, p)
+    return score if n >= COLD else 0.0
 
 
 @compiled
-def _learn(
-    row: Record, ts_ms: int, hour: int, x: float, extent: float, floor: float, novelty: float, p: Tuning
-) -> None:
+def _learn(row: Record, ts_ms: int, hour: int, x: float, extent: float, floor: float, p: Tuning) -> None:
     learn_still(row, x, ts_ms)
-    learn_novelty(row, x, extent, novelty, p)
+    learn_novelty(row, x, extent, p)
     learn_spread(row, x, floor, p)
     learn_trend(row, x, floor, p)
     learn_season(row, hour, x, floor, p)
     learn_location(row, x, floor, p)
-    if row.count < RANGE_AFTER:
-        row.low = min(row.low, x)
-        row.high = max(row.high, x)
-    else:
-        row.low = min(row.low + p.range_decay * (x - row.low), x)
-        row.high = max(row.high + p.range_decay * (x - row.high), x)
+    pace = p.range_decay if row.count >= RANGE_AFTER else 0.0
+    row.low = min(row.low + pace * (x - row.low), x)
+    row.high = max(row.high + pace * (x - row.high), x)
     if row.count > 0:
-        gap = ts_ms - row.last_ts
-        nearest = INTERVALS_MS[nearest_interval(gap)]
+        nearest = INTERVALS_MS[nearest_interval(ts_ms - row.last_ts)]
         if row.interval == 0 or nearest < row.interval:
             row.interval = nearest
     row.last_ts = ts_ms

@@ -1,14 +1,15 @@
-"""Level, change and shift: where a sample lies, how far it jumped, and whether two memories disagree."""
+"""Level: how far a sample lies from where the series has lately been."""
 
 from __future__ import annotations
 
-from detectors.compiled import compiled
+import math
+
+from detectors.compiled import compiled, double
 from detectors.suite.record import Record
 from detectors.suite.tuning import Tuning
 
 SETTLED = 30
 """Samples before learning is clipped: the first ones must be free to find the level."""
-SETTLED_SHIFT = 100
 
 
 @compiled
@@ -18,47 +19,29 @@ def clipped(x: float, limit: float) -> float:
 
 
 @compiled
-def limit_of(spread: float, floor: float, p: Tuning, settled: bool) -> float:
+def limit_of(off: float, floor: float, p: Tuning, settled: bool) -> float:
     """Return how far off a sample may lie and still teach in full."""
-    return p.clip * (spread + floor) if settled else 1e300
+    return p.clip * (off + floor) if settled else 1e30
+
+
+@compiled
+def learned(usual: float, off: float, share: float) -> float:
+    """Return the root mean square `usual` after one more deviation; roots, since squares overflow float32."""
+    return math.sqrt(usual * usual + share * (off * off - usual * usual))
 
 
 @compiled
 def level_deviation(row: Record, x: float, floor: float) -> float:
-    """Distance from the slow level, in spreads."""
-    return float(abs(x - row.level) / (row.spread + floor))
-
-
-@compiled
-def change_deviation(row: Record, x: float, floor: float) -> float:
-    """Distance from the previous sample, in spreads of such distances."""
-    return float(abs(x - row.last) / (row.change_spread + floor))
-
-
-@compiled
-def shift_deviation(row: Record, floor: float) -> float:
-    """Distance between a near and a far level, in spreads of it: slow moves that no sample shows."""
-    return float(abs(row.near - row.far) / (row.shift_spread + floor))
+    """Distance from the slow level, in its root mean square."""
+    return float(abs(x - row.level) / (row.level_off + floor))
 
 
 @compiled
 def learn_location(row: Record, x: float, floor: float, p: Tuning) -> None:
-    """Absorb a sample into all three."""
+    """Absorb a sample."""
     n = row.count
-    warm = max(p.scale, 1.0 / (n + 1))
-    settled = n > SETTLED
-    row.near += max(p.near, 1.0 / (n + 1)) * (x - row.near)
-    row.far += max(p.far, 1.0 / (n + 1)) * (x - row.far)
-    apart = abs(row.near - row.far)
-    row.shift_spread += warm * (
-        min(apart, limit_of(row.shift_spread, floor, p, n > SETTLED_SHIFT)) - row.shift_spread
-    )
-    off = x - row.level
-    limit = limit_of(row.spread, floor, p, settled)
-    row.level += max(p.level, 1.0 / (n + 1)) * clipped(off, limit)
-    row.spread += warm * (min(abs(off), limit) - row.spread)
-    jump = abs(x - row.last)
-    row.change_spread += warm * (
-        min(jump, limit_of(row.change_spread, floor, p, settled)) - row.change_spread
-    )
+    usual = double(row.level_off)
+    off = clipped(x - row.level, limit_of(usual, floor, p, n > SETTLED))
+    row.level += max(p.level, 1.0 / (n + 1)) * off
+    row.level_off = learned(usual, off, max(p.scale, 1.0 / (n + 1)))
     row.last = x

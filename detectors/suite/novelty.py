@@ -2,7 +2,7 @@
 
 Values become words on a grid whose cells are powers of two of the series' range, so that the grid stays put
 while the range creeps. Sets of seen words are bitmaps; how surprising a new one is follows from how often
-new ones came lately. When many come together, their density speaks too.
+new ones came lately.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from detectors.suite.tuning import Tuning
 
 RARE = 1e-4
 """Rate below which a new word is not more surprising: a few weeks of five minutes hold no rarer."""
-DENSE_AFTER = 100
 HASH = 2654435761
 """Knuth's multiplicative hash, the golden ratio of 2³²."""
 FAR = 1e6
@@ -61,18 +60,8 @@ def novelty_of(row: Record, x: float, extent: float, p: Tuning) -> float:
 
 
 @compiled
-def density_of(row: Record, novelty: float, p: Tuning) -> float:
-    """Return how unusual the recent density of novelty is: -log10 of a normal tail, nearly."""
-    if row.count <= DENSE_AFTER:
-        return 0.0
-    dense = row.dense + p.dense * (novelty - row.dense)
-    z = (dense - row.dense_mean) / math.sqrt(row.dense_var + 0.01)
-    return min(0.2171 * z * z + 0.3 * z, p.cap) if z > 0.0 else 0.0
-
-
-@compiled
-def learn_novelty(row: Record, x: float, extent: float, novelty: float, p: Tuning) -> None:
-    """Absorb a sample's words and its novelty."""
+def learn_novelty(row: Record, x: float, extent: float, p: Tuning) -> None:
+    """Absorb a sample's words."""
     share = max(p.novelty, 1.0 / (row.count + 2))
     for grid in range(GRIDS):
         word = word_of(x, extent, grid, p)
@@ -85,8 +74,3 @@ def learn_novelty(row: Record, x: float, extent: float, novelty: float, p: Tunin
             row.rate[grid, kind] += share * (fresh - row.rate[grid, kind])
         row.q2[grid] = row.q1[grid]
         row.q1[grid] = word
-    row.dense += p.dense * (novelty - row.dense)
-    share = max(p.dense_far, 1.0 / (row.count + 1))
-    off = row.dense - row.dense_mean
-    row.dense_mean += share * off
-    row.dense_var = (1.0 - share) * (row.dense_var + share * off * off)

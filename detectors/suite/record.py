@@ -10,42 +10,42 @@ HOURS = 24
 WEEK = 168
 GRIDS = 2
 """Novelty looks through two grids, half a cell apart: one alone depends on where its borders fall."""
-WORDS, PAIRS, TRIPLES = 64, 256, 1024
-"""Bits of the sets of seen words; 256 and 2048 for triples score alike (facts in docs/detection.md)."""
-MEMBERS = ("level", "trend", "change", "season", "spread", "shift", "still", "novelty")
-TAILS = 8
-"""One tail a member, but novelty is a probability already; the last is of the sum."""
+WORDS, PAIRS, TRIPLES = 64, 256, 512
+"""Bits of the sets of seen words; 256 to 2048 for triples score alike, so the small one saves memory."""
+MEMBERS = ("level", "trend", "season", "spread", "still", "novelty")
+TAILS = 4
+"""One tail a member; stillness and novelty know their probabilities already."""
 
 SUITE = np.dtype(
     [
+        ("anchor", "f8"),
         ("last_ts", "i8"),
-        ("interval", "i8"),
         ("onset_ts", "i8"),
         ("alert_ts", "i8"),
-        ("strict", "f8"),
-        ("tail", "f8", (TAILS, 4)),
         # Values are kept relative to the first, so that float32 resolves them.
-        *((name, "f8") for name in ("anchor", "level", "spread", "holt", "slope", "holt_spread")),
-        *((name, "f8") for name in ("last", "change_spread", "short", "long", "near", "far", "shift_spread")),
-        *((name, "f8") for name in ("low", "high", "day_spread", "week_spread", "day_error")),
-        *((name, "f8") for name in ("hour_sum", "dense", "dense_mean", "dense_var", "record", "hush")),
-        *((name, "f8") for name in ("repeat", "gap_rate")),
-        ("rate", "f8", (GRIDS, 3)),
+        *((name, "f4") for name in ("level", "level_off", "holt", "slope", "holt_off", "short", "ratio_off")),
+        *((name, "f4") for name in ("low", "high", "last", "hour_mean", "base", "unit")),
+        *((name, "f4") for name in ("day_off", "week_off", "day_error")),
+        *((name, "f4") for name in ("record", "peak", "repeat", "longest", "gap_rate", "strict")),
+        ("tail", "f4", (TAILS, 2)),
+        ("rate", "f4", (GRIDS, 3)),
         ("day", "f4", (HOURS,)),
-        ("day_own", "f4", (HOURS,)),
-        ("week", "f4", (WEEK,)),
         ("count", "i4"),
-        ("hour_count", "i4"),
-        ("week_count", "i4"),
-        ("hour", "i4"),
+        ("interval", "i4"),
         ("run", "i4"),
         ("q1", "i4", (GRIDS,)),
         ("q2", "i4", (GRIDS,)),
+        ("hour", "i2"),
+        ("hour_count", "u2"),
+        ("week", "i1", (WEEK,)),
+        ("week_visits", "u1", (WEEK // 4,)),
+        ("day_visits", "u1", (HOURS,)),
+        ("again", "u1", (HOURS,)),
         ("words", "u1", (GRIDS, WORDS // 8)),
         ("pairs", "u1", (GRIDS, PAIRS // 8)),
         ("triples", "u1", (GRIDS, TRIPLES // 8)),
-        ("day_visits", "u1", (HOURS,)),
-        ("week_visits", "u1", (WEEK,)),
+        ("hours", "u1"),
+        ("week_count", "u1"),
         ("hot", "u1"),
     ],
     align=True,

@@ -1,34 +1,41 @@
-"""Spread: the variance of the last few samples against the usual one, both ways."""
+"""Spread: how much the last few samples move against how much they usually do, both ways."""
 
 from __future__ import annotations
 
 import math
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, double
+from detectors.suite.location import clipped, learned
 from detectors.suite.record import Record
 from detectors.suite.tuning import Tuning
 
 AFTER = 20
-LEARNING = 100
-WIDEST = 25.0
-"""Squared spreads, 5², that one sample may add to the usual variance."""
+LEAST = 0.5
+"""Least usual size of the logarithm: of few samples it is never smaller."""
+WIDEST = 3.0
+"""Usual sizes that a logarithm may lie off and still teach in full."""
+
+
+@compiled
+def ratio_of(row: Record, floor: float) -> float:
+    """Return the absolute logarithm of the recent variance over the usual one."""
+    if row.count <= AFTER:
+        return 0.0
+    return abs(2.0 * math.log((row.short + floor) / (row.level_off + floor)))
 
 
 @compiled
 def spread_deviation(row: Record, floor: float) -> float:
-    """Absolute logarithm of short over long variance."""
-    if row.count <= AFTER:
-        return 0.0
-    return abs(math.log((row.short + floor * floor) / (row.long + floor * floor)))
+    """Return that logarithm in its root mean square."""
+    return float(ratio_of(row, floor) / (row.ratio_off + LEAST))
 
 
 @compiled
 def learn_spread(row: Record, x: float, floor: float, p: Tuning) -> None:
     """Absorb a sample; before the level learns it."""
-    square = (x - row.level) ** 2
-    unit = (row.spread + floor) ** 2
-    row.short += p.fast * (min(square, WIDEST * p.clip * p.clip * unit) - row.short)
-    if row.count < LEARNING:
-        row.long += max(p.scale, 1.0 / (row.count + 1)) * (square - row.long)
-    else:
-        row.long += p.scale * (min(square, WIDEST * unit) - row.long)
+    if row.count > AFTER:
+        usual = double(row.ratio_off)
+        off = min(ratio_of(row, floor), WIDEST * (usual + LEAST))
+        row.ratio_off = learned(usual, off, max(p.scale, 1.0 / (row.count - AFTER)))
+    limit = 5.0 * p.clip * (row.level_off + floor)
+    row.short = learned(double(row.short), clipped(x - row.level, limit), p.fast)

@@ -1,7 +1,10 @@
-"""Peaks over threshold, online: from a member's deviation to -log10 of its tail probability.
+"""From a member's deviation to -log10 of its tail probability: Student's, or the series' own where heavier.
 
-Threshold by stochastic approximation of a quantile, mean excess by an exponential mean; generalised Pareto
-of fixed shape beyond (Siffer et al., KDD 2017, with moments instead of likelihoods as in FluxEV, WSDM 2021).
+Deviations are in units of their own root mean square, so an ordinary series needs no record of its extremes
+to be judged: Student's t with few degrees of freedom is what telemetry looks like. Peaks over threshold,
+online (Siffer et al., KDD 2017; moments instead of likelihoods as in FluxEV, WSDM 2021), then say what the
+series itself has shown, and only ever make a deviation *less* surprising. Taken alone they rank badly: a
+series that has stood still makes the first move look impossible (docs/detection.md has the figures).
 """
 
 from __future__ import annotations
@@ -10,34 +13,36 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, double
 
-COLD = 20
-"""Samples before a tail speaks."""
-
-
-@compiled
-def surprise(tail: np.ndarray, r: float, quantile: float, shape: float, cap: float, count: int) -> float:
-    """Return -log10 of the probability of a deviation of `r` or more; 0 … `cap`."""
-    if count < COLD:
-        return 0.0
-    u, excess = float(tail[0]), float(tail[1])
-    at = -math.log10(1.0 - quantile)
-    if r <= u:
-        return min(at * r / (u + 1e-12), cap)
-    return min(at + math.log10(1.0 + shape * (r - u) / (excess + 1e-12)) / shape, cap)
+LOG10 = math.log(10.0)
+QUANTILE = 0.95
+"""Where the tail of a series begins."""
+AT = -math.log10(1.0 - QUANTILE)
+STEP = 0.01
+"""Pace of the threshold, as a share of it."""
+EXCESS = 0.02
+"""Pace of the mean excess: the last fifty count."""
 
 
 @compiled
-def absorb(tail: np.ndarray, r: float, quantile: float, factor: float, count: int) -> None:
-    """Learn from a deviation; `tail` is threshold, mean excess, mean, number of excesses."""
-    share = max(factor, 1.0 / (count + 1))
-    if count > COLD:
-        r = min(r, tail[0] + 6.0 * tail[1] + 1e-9)
-    tail[2] += share * (r - tail[2])
-    step = 2.0 * share * (tail[2] + 1e-9)
-    tail[0] = max(tail[0] + (step * quantile if r > tail[0] else -step * (1.0 - quantile)), 0.3 * tail[2])
-    if r > tail[0]:
-        tail[1] += max(0.05, 1.0 / (tail[3] + 1)) * (r - tail[0] - tail[1])
-        tail[3] += 1
-    tail[1] = max(tail[1], 0.2 * tail[0])
+def student(r: float, degrees: float) -> float:
+    """Return -log10 of the tail of Student's t, but for its constant: 0 at 0, and never saturating."""
+    return 0.5 * degrees * math.log10(1.0 + r * r / degrees)
+
+
+@compiled
+def surprise(tail: np.ndarray, s: float) -> float:
+    """Return the lesser of a surprise and what the series' own tail makes of it."""
+    u, excess = max(double(tail[0]), AT), max(double(tail[1]), 1.0 / LOG10)
+    own = AT * s / u if s <= u else AT + (s - u) / (LOG10 * excess)
+    return min(s, own)
+
+
+@compiled
+def absorb(tail: np.ndarray, s: float) -> None:
+    """Learn from a surprise; `tail` is threshold and mean excess, never lighter than Student's."""
+    u = max(double(tail[0]), AT)
+    if s > u:
+        tail[1] = max(double(tail[1]), 1.0 / LOG10) + EXCESS * (s - u - max(double(tail[1]), 1.0 / LOG10))
+    tail[0] = u + STEP * u * (QUANTILE if s > u else QUANTILE - 1.0)

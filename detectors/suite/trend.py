@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detectors.compiled import compiled
-from detectors.suite.location import SETTLED, limit_of
+from detectors.compiled import compiled, double
+from detectors.suite.location import SETTLED, clipped, learned, limit_of
 from detectors.suite.record import Record
 from detectors.suite.tuning import Tuning
 
@@ -13,17 +13,18 @@ SLOPE = 0.05
 
 @compiled
 def trend_deviation(row: Record, x: float, floor: float) -> float:
-    """Distance from the forecast, in spreads of such distances."""
-    return float(abs(x - row.holt - row.slope) / (row.holt_spread + floor))
+    """Distance from the forecast, in its root mean square."""
+    return float(abs(x - row.holt - row.slope) / (row.holt_off + floor))
 
 
 @compiled
 def learn_trend(row: Record, x: float, floor: float, p: Tuning) -> None:
     """Absorb a sample."""
-    error = x - row.holt - row.slope
-    before = row.holt
-    row.holt = before + row.slope + p.trend * error
-    row.slope += SLOPE * p.trend * (row.holt - before - row.slope)
-    limit = limit_of(row.holt_spread, floor, p, row.count > SETTLED)
-    warm = max(p.scale, 1.0 / (row.count + 1))
-    row.holt_spread += warm * (min(abs(error), limit) - row.holt_spread)
+    before, slope = double(row.holt), double(row.slope)
+    error = x - before - slope
+    level = before + slope + p.trend * error
+    row.slope = slope + SLOPE * p.trend * (level - before - slope)
+    row.holt = level
+    usual = double(row.holt_off)
+    limit = limit_of(usual, floor, p, row.count > SETTLED)
+    row.holt_off = learned(usual, clipped(error, limit), max(p.scale, 1.0 / (row.count + 1)))
