@@ -40,6 +40,7 @@ def signals():
         "ramp": (ts, np.arange(n) * 1e6),
         "tiny": (ts, 1e-9 * noise),
         "stuck": (ts, np.where(np.arange(n) > 1000, daily[1000], daily)),
+        "wakes": (ts * 6, np.where(np.arange(n) < 300, 5.0, 1e4 * weekly)),
         "back in time": (np.where(np.arange(n) % 50 == 9, 5, ts), daily),
     }
 
@@ -71,6 +72,53 @@ def test_the_order_of_series_and_batches_does_not_matter():
     for part in np.array_split(by_time, 7):
         parts.append(bank.score(number[part], ts[part], values[part]).score)
     np.testing.assert_array_equal(np.concatenate(parts), whole[by_time])
+
+
+def test_a_young_series_is_not_news_for_being_young():
+    rng = np.random.default_rng(4)
+    n = 150
+    ts = (np.arange(n) + 1) * HOUR
+    series = [20 + 10 * np.sin(np.arange(n) * 2 * math.pi / 24) + rng.standard_normal(n) for _ in range(40)]
+    scores = np.array([bank_scores(ts, values).score for values in series])
+    assert (scores > 2.5).mean() < 0.02
+
+
+def test_what_an_hour_brings_every_day_is_no_news_for_long():
+    rng = np.random.default_rng(5)
+    n = 12 * 288
+    at = np.arange(n)
+    values = 50 + rng.standard_normal(n)
+    values[119::288], values[120::288] = 50, 65
+    score = bank_scores((at + 1) * 300_000, values).score
+    daily = score[120::288]
+    assert daily[0] > 3
+    assert np.median(daily[3:]) < 2.4
+
+
+def test_an_hour_of_the_week_is_known_to_a_few_percent():
+    from detectors.suite.season import FULL, code_of, distance_of
+
+    for distance in (0.0, 0.3, -1.0, 17.0, -250.0, 1400.0):
+        assert distance_of(code_of(distance, 1.0), 1.0) == pytest.approx(distance, rel=0.06, abs=0.05)
+    assert code_of(1e9, 1.0) == FULL
+
+
+def test_a_weekend_is_expected_once_two_were_seen():
+    rng = np.random.default_rng(6)
+    n = 6 * 168
+    at = np.arange(n)
+    weekend = (at // 24) % 7 >= 5
+    values = 100 + 30 * np.sin(at * 2 * math.pi / 24) - 60 * weekend + rng.standard_normal(n)
+    season = available()["season"].make()
+    begin = 4 * 86_400_000  # A Monday.
+    scores = []
+    for k, value in enumerate(values):
+        sample = {"ts_ms": int(begin + k * HOUR), "value": float(value)}
+        scores.append(season.score_one(sample))
+        season.learn_one(sample)
+    assert max(scores[4 * 168 : 5 * 168]) < 2.5
+    sample = {"ts_ms": int(begin + n * HOUR), "value": float(values[-168]) + 60}
+    assert season.score_one(sample) > max(scores[4 * 168 : 5 * 168])
 
 
 def test_an_alert_names_the_beginning_of_its_episode():
@@ -112,6 +160,16 @@ def test_a_bank_goes_on_after_a_restart():
     bank.score(number[:950], ts[:950], values[:950])
     again = SuiteBank.load(bank.dump())
     np.testing.assert_array_equal(again.score(number[950:], ts[950:], values[950:]).score, whole[950:])
+
+
+def test_a_state_of_another_version_is_refused_and_says_which():
+    from detectors.state import pack
+
+    first = pack({"suite": [0.027, 0.0036], "budget": 0.25}, {"rows": np.zeros(1984, np.uint8)})
+    with pytest.raises(ValueError, match="version 1 of the suite, not 2: start afresh"):
+        SuiteBank.load(first)
+    with pytest.raises(ValueError, match="another kind"):
+        SuiteBank.load(pack({"other": 1}, {}))
 
 
 @pytest.mark.parametrize("budget", [0.0, -1.0, math.nan])
