@@ -19,16 +19,17 @@ RARE = 1e-4
 """Rate below which a new word is not more surprising: a few weeks of five minutes hold no rarer."""
 HASH = 2654435761
 """Knuth's multiplicative hash, the golden ratio of 2³²."""
-FAR = 1e6
+FAR = 3e4
+"""Words are kept in 16 bits."""
 
 
 @compiled
 def word_of(x: float, extent: float, grid: int, p: Tuning) -> int:
-    """Return the cell of a value on one of the grids, half a cell and half an octave apart."""
+    """Return the cell of a value on one of the grids, a third of a cell and of an octave apart."""
     if extent <= 0.0:
         return 0
-    cell = 2.0 ** math.floor(math.log2(extent / p.cells) + 0.5 * grid)
-    return int(min(max(math.floor(x / cell + 0.5 * grid), -FAR), FAR))
+    cell = 2.0 ** math.floor(math.log2(extent / p.cells) + grid / GRIDS)
+    return int(min(max(math.floor(x / cell + grid / GRIDS), -FAR), FAR))
 
 
 @compiled

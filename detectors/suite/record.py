@@ -8,10 +8,10 @@ import numpy as np
 
 HOURS = 24
 WEEK = 168
-GRIDS = 2
-"""Novelty looks through two grids, half a cell apart: one alone depends on where its borders fall."""
-WORDS, PAIRS, TRIPLES = 64, 256, 512
-"""Bits of the sets of seen words; 256 to 2048 for triples score alike, so the small one saves memory."""
+GRIDS = 3
+"""Novelty looks through three grids, a third of a cell apart: fewer depend on where their borders fall."""
+WORDS, PAIRS, TRIPLES = 64, 256, 256
+"""Bits of the sets of seen words; 256 and 512 for triples score alike, so the small one saves memory."""
 MEMBERS = ("level", "trend", "season", "spread", "still", "novelty")
 TAILS = 4
 """One tail a member; stillness and novelty know their probabilities already."""
@@ -33,8 +33,8 @@ SUITE = np.dtype(
         ("count", "i4"),
         ("interval", "i4"),
         ("run", "i4"),
-        ("q1", "i4", (GRIDS,)),
-        ("q2", "i4", (GRIDS,)),
+        ("q1", "i2", (GRIDS,)),
+        ("q2", "i2", (GRIDS,)),
         ("hour", "i2"),
         ("hour_count", "u2"),
         ("week", "i1", (WEEK,)),
