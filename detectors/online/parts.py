@@ -216,8 +216,7 @@ class Novelty:
 
     def _places(self, ground: Ground, view: View) -> list[tuple[int, tuple[int, int, int]]]:
         found = []
-        for grid in range(GRIDS):
-            word = int(novelty.word_of(view.x, view.extent, grid, ground.p))
+        for grid, word in enumerate(map(int, novelty.words_of(view.x, view.extent, ground.p))):
             one, two = self._before[grid]
             pair, triple = word * 31 + one, word * 961 + one * 31 + two
             hashed = novelty.HASH

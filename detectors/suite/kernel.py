@@ -9,11 +9,11 @@ import numpy as np
 from detectors.compiled import compiled, double
 from detectors.grid import INTERVALS_MS, nearest_interval
 from detectors.suite.location import learn_location, level_deviation
-from detectors.suite.novelty import learn_novelty, novelty_of
+from detectors.suite.novelty import learn_novelty, novelty_of, words_of
 from detectors.suite.record import GRIDS, Record
 from detectors.suite.remember import remember, remembered
 from detectors.suite.season import hour_of, learn_season, season_deviation
-from detectors.suite.spread import learn_spread, spread_deviation
+from detectors.suite.spread import learn_spread, ratio_of, spread_deviation
 from detectors.suite.still import learn_still, still_surprise
 from detectors.suite.tail import absorb, student, surprise
 from detectors.suite.trend import learn_trend, trend_deviation
@@ -58,12 +58,14 @@ def step(row: Record, ts_ms: int, value: float, p: Tuning, said: np.ndarray) -> 
     extent = double(row.high) - double(row.low)
     floor = floor_of(row, extent, p)
     hour = hour_of(ts_ms)
+    ratio = ratio_of(row, floor)
+    words = words_of(x, extent, p)
     weight = (p.w_level, p.w_trend, p.w_season, p.w_spread)
     deviations = (
         level_deviation(row, x, floor),
         trend_deviation(row, x, floor),
         season_deviation(row, hour, x, floor, p),
-        spread_deviation(row, floor),
+        spread_deviation(row, ratio),
     )
     largest = 0.0
     for k in range(len(deviations)):
@@ -73,22 +75,22 @@ def step(row: Record, ts_ms: int, value: float, p: Tuning, said: np.ndarray) -> 
             absorb(row.tail[k], one)
         largest = max(largest, said[k])
     said[4] = p.w_still * still_surprise(row, x, ts_ms)
-    said[5] = p.w_novelty * novelty_of(row, x, extent, p)
+    said[5] = p.w_novelty * novelty_of(row, words, p)
     everything = min(max(largest, said[4]) + said[5], LARGEST)
     score = max(everything - remembered(row, hour, p), 0.0)
     remember(row, hour, everything, p)
-    _learn(row, ts_ms, hour, x, extent, floor, p)
+    learn_still(row, x, ts_ms)
+    learn_novelty(row, words, p)
+    learn_spread(row, x, ratio, floor, p)
+    learn_trend(row, x, floor, p)
+    learn_season(row, hour, x, floor, p)
+    learn_location(row, x, floor, p)
+    _learn(row, ts_ms, x, p)
     return score if n >= COLD else 0.0
 
 
 @compiled
-def _learn(row: Record, ts_ms: int, hour: int, x: float, extent: float, floor: float, p: Tuning) -> None:
-    learn_still(row, x, ts_ms)
-    learn_novelty(row, x, extent, p)
-    learn_spread(row, x, floor, p)
-    learn_trend(row, x, floor, p)
-    learn_season(row, hour, x, floor, p)
-    learn_location(row, x, floor, p)
+def _learn(row: Record, ts_ms: int, x: float, p: Tuning) -> None:
     pace = p.range_decay if row.count >= RANGE_AFTER else 0.0
     row.low = min(row.low + pace * (x - row.low), x)
     row.high = max(row.high + pace * (x - row.high), x)

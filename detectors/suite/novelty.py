@@ -24,12 +24,18 @@ FAR = 3e4
 
 
 @compiled
-def word_of(x: float, extent: float, grid: int, p: Tuning) -> int:
-    """Return the cell of a value on one of the grids, a third of a cell and of an octave apart."""
+def words_of(x: float, extent: float, p: Tuning) -> tuple[int, int, int]:
+    """Return the cell of a value on each of the grids, which are a third of a cell and of an octave apart."""
     if extent <= 0.0:
-        return 0
-    cell = 2.0 ** math.floor(math.log2(extent / p.cells) + grid / GRIDS)
-    return int(min(max(math.floor(x / cell + grid / GRIDS), -FAR), FAR))
+        return 0, 0, 0
+    octave = math.log2(extent / p.cells)
+    return _word(x, octave, 0.0), _word(x, octave, 1.0 / GRIDS), _word(x, octave, 2.0 / GRIDS)
+
+
+@compiled
+def _word(x: float, octave: float, apart: float) -> int:
+    cell = math.ldexp(1.0, math.floor(octave + apart))
+    return int(min(max(math.floor(x / cell + apart), -FAR), FAR))
 
 
 @compiled
@@ -46,11 +52,11 @@ def _places(row: Record, grid: int, word: int) -> tuple[int, int, int]:
 
 
 @compiled
-def novelty_of(row: Record, x: float, extent: float, p: Tuning) -> float:
+def novelty_of(row: Record, words: tuple[int, int, int], p: Tuning) -> float:
     """Return the surprise of new words, pairs and triples, averaged over the grids."""
     total = 0.0
     for grid in range(GRIDS):
-        one, two, three = _places(row, grid, word_of(x, extent, grid, p))
+        one, two, three = _places(row, grid, words[grid])
         if not _seen(row.words[grid], one):
             total -= p.w_one * math.log10(row.rate[grid, 0] + RARE)
         if not _seen(row.pairs[grid], two):
@@ -61,11 +67,11 @@ def novelty_of(row: Record, x: float, extent: float, p: Tuning) -> float:
 
 
 @compiled
-def learn_novelty(row: Record, x: float, extent: float, p: Tuning) -> None:
+def learn_novelty(row: Record, words: tuple[int, int, int], p: Tuning) -> None:
     """Absorb a sample's words."""
     share = max(p.novelty, 1.0 / (row.count + 2))
     for grid in range(GRIDS):
-        word = word_of(x, extent, grid, p)
+        word = words[grid]
         one, two, three = _places(row, grid, word)
         for kind in range(3):
             bits = row.words[grid] if kind == 0 else row.pairs[grid] if kind == 1 else row.triples[grid]

@@ -25,17 +25,17 @@ def ratio_of(row: Record, floor: float) -> float:
 
 
 @compiled
-def spread_deviation(row: Record, floor: float) -> float:
+def spread_deviation(row: Record, ratio: float) -> float:
     """Return that logarithm in its root mean square."""
-    return float(ratio_of(row, floor) / (row.ratio_off + LEAST))
+    return float(ratio / (row.ratio_off + LEAST))
 
 
 @compiled
-def learn_spread(row: Record, x: float, floor: float, p: Tuning) -> None:
+def learn_spread(row: Record, x: float, ratio: float, floor: float, p: Tuning) -> None:
     """Absorb a sample; before the level learns it."""
     if row.count > AFTER:
         usual = double(row.ratio_off)
-        off = min(ratio_of(row, floor), WIDEST * (usual + LEAST))
+        off = min(ratio, WIDEST * (usual + LEAST))
         row.ratio_off = learned(usual, off, max(p.scale, 1.0 / (row.count - AFTER)))
     limit = 5.0 * p.clip * (row.level_off + floor)
     row.short = learned(double(row.short), clipped(x - row.level, limit), p.fast)
