@@ -44,35 +44,48 @@ def explain(
 
 
 def _incidents(file: Path | None, config: Path | None) -> list[Incident]:
-    import orjson
-
-    from correlator.incident import Incident
     from streams import settings
-    from streams.errors import HeadwaterError, UserError
-    from streams.topology.reading import records
-    from streams.wire.cloudevents import decode_incident
+    from streams.errors import DecodeError, UserError
+    from streams.kafka.reading import decoded
     from streams.wire.topics import INCIDENTS
 
     if file is None:
-        values = [v for _, v in records(settings.load(config), INCIDENTS.name) if v is not None]
-    else:
-        try:
-            values = [line for line in file.read_bytes().splitlines() if line.strip()]
-        except OSError as error:
-            raise UserError(f"{file}: cannot be read ({error.strerror or error})") from None
+        kafka = settings.load(config).kafka
+        found, unread = decoded(kafka, kafka.topic(INCIDENTS.name), _incident)
+        if unread:
+            typer.echo(f"headwater: {unread}", err=True)
+        return found
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror or error})") from None
     out = []
-    for number, value in enumerate(values, start=1):
+    for number, line in enumerate(lines, start=1):
         try:
-            body = orjson.loads(value)
-            if "specversion" in body:
-                out.append(decode_incident(value).incident)
-            else:
-                out.append(Incident.model_validate(body.get("incident", body)))
-        except (ValueError, HeadwaterError, AttributeError) as error:
-            where = f"{file}, line {number}" if file else f"{INCIDENTS.name}, record {number}"
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{where}: not an incident ({reason})") from None
+            out += [_incident(line)] if line.strip() else []
+        except DecodeError as error:
+            raise UserError(f"{file}, line {number}: not an incident ({error})") from None
     return out
+
+
+def _incident(value: bytes) -> Incident:
+    """Read one incident: a CloudEvent, an `IncidentRecord` or the bare revision."""
+    import orjson
+
+    from correlator.incident import Incident
+    from streams.errors import DecodeError
+    from streams.wire.cloudevents import decode_incident
+    from streams.wire.codec import revive
+
+    try:
+        body = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise DecodeError(f"not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise DecodeError(f"expected an object, found {type(body).__name__}")
+    if "specversion" in body:
+        return decode_incident(value).incident
+    return revive(Incident, body.get("incident", body))
 
 
 def text(incident: Incident) -> str:

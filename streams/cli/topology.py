@@ -27,7 +27,7 @@ From = Annotated[
 ]
 Domain = Annotated[
     str | None,
-    typer.Option(help="Unit of correlation, such as an environment. Default: the files' own, or `default`."),
+    typer.Option(help="Unit of correlation, such as an environment. Default: the only one that the source speaks of."),
 ]
 DEFAULT = "default"
 TOPOLOGY = "headwater.topology"
@@ -182,8 +182,11 @@ def _declared(kept: Settings, domain: str, now_ms: int) -> list[Fact]:
     from streams.topology.reading import observed_edges
 
     topology = Topology()
-    for edge in observed_edges(kept, domain):
-        topology.apply(edge)
+    edges, unread = observed_edges(kept)
+    _warn(unread)
+    for edge in edges:
+        if edge.domain == domain:
+            topology.apply(edge)
     return [f for f in topology.facts(EdgeSource.DECLARED) if f.believed_to_ms is None]
 
 
@@ -243,7 +246,7 @@ def export(
 def _load(sources: list[Path] | None, domain: str | None, config: Path | None) -> tuple[Topology, int, str]:
     """The topology of files or of Kafka, the newest time that was observed, and the domain.
 
-    Files of one domain speak for themselves; of several, one must be chosen.
+    What speaks of one domain speaks for itself; of several, one must be chosen.
     """
     from correlator.evidence import EdgeSource
     from correlator.topology import Topology
@@ -255,19 +258,28 @@ def _load(sources: list[Path] | None, domain: str | None, config: Path | None) -
     now_ms = time.time_ns() // 1_000_000
     if sources:
         edges = [edge for path in sources for edge in read_edges(path, domain or "", now_ms)]
-        named = sorted({edge.domain for edge in edges} - {""})
-        if domain is None and len(named) > 1:
-            raise UserError(f"the files speak of {', '.join(named)}; choose one with --domain")
-        domain = domain or (named[0] if named else DEFAULT)
-        edges = [edge for edge in edges if edge.domain in ("", domain)]
     else:
-        domain = domain or DEFAULT
-        edges = observed_edges(settings.load(config), domain)
+        edges, unread = observed_edges(settings.load(config))
+        _warn(unread)
+    named = sorted({edge.domain for edge in edges} - {""})
+    if domain is None and len(named) > 1:
+        who = "the files speak" if sources else "the evidence log speaks"
+        raise UserError(f"{who} of {', '.join(named)}; choose one with --domain")
+    if not sources and domain is not None and domain not in named:
+        raise UserError(f"nothing is known of domain {domain!r}; known are: {', '.join(named) or 'none'}")
+    domain = domain or (named[0] if named else DEFAULT)
+    edges = [edge for edge in edges if edge.domain in ("", domain)]
     topology = Topology()
     for edge in edges:
         topology.apply(edge)
     seen = [edge.last_seen_ms for edge in edges if edge.source is not EdgeSource.DECLARED]
     return topology, max(seen, default=now_ms), domain
+
+
+def _warn(unread: str) -> None:
+    """On standard error, so that what is printed stays data."""
+    if unread:
+        typer.echo(f"headwater: {unread}", err=True)
 
 
 def _terms(path: Path, domain: str, now_ms: int) -> dict[tuple[str, str], tuple[Any, ...]]:

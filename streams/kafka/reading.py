@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from streams.errors import BrokerUnavailable, UserError
+from streams.errors import BrokerUnavailable, DecodeError, UserError
 from streams.kafka.clients import admin, consumer
 from streams.kafka.cluster import metadata, require
 from streams.settings import KafkaSettings
+
+Decoded = TypeVar("Decoded")
 
 READ_TIMEOUT_S = 15.0
 BATCH = 500
@@ -91,6 +94,28 @@ def from_beginning(settings: KafkaSettings, topic: str) -> Iterator[Message]:
     """Return all records that a topic holds now."""
     starts = [TopicPartition(topic, number, _BEGINNING) for number in partitions_of(settings, topic)]
     yield from read_to_end(settings, starts, "look")
+
+
+def decoded(
+    settings: KafkaSettings, topic: str, decode: Callable[[bytes], Decoded]
+) -> tuple[list[Decoded], str]:
+    """Return what a topic holds now, and in words what of it cannot be read; empty when all can.
+
+    The unreadable is passed over, as the stages pass it over: one foreign record must not hide all others.
+    """
+    found: list[Decoded] = []
+    unread: list[str] = []
+    for message in from_beginning(settings, topic):
+        value = message.value()
+        if value is None:
+            continue
+        try:
+            found.append(decode(value))
+        except DecodeError as error:
+            unread.append(f"{topic}[{message.partition()}]@{message.offset()}: {error}")
+    if not unread:
+        return found, ""
+    return found, f"passed over {len(unread)} unreadable records (`headwater dlq list`), first {unread[0]}"
 
 
 def one(settings: KafkaSettings, topic: str, partition: int, offset: int) -> Message:

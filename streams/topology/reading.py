@@ -1,17 +1,17 @@
-"""What the topics know of a domain's topology, read once from the beginning to their present ends."""
+"""What the evidence log knows of the topology, read once from its beginning to its present end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from correlator.evidence import Edge
-from streams.kafka.reading import from_beginning
+from streams.kafka.reading import decoded
 from streams.settings import Settings
+from streams.wire.codec import decode
+from streams.wire.messages import EvidenceRecord
 from streams.wire.topics import EVIDENCE
 
 
-def records(settings: Settings, topic: str) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """All (key, value) pairs of a topic of headwater's, up to the ends as they are now.
+def observed_edges(settings: Settings) -> tuple[list[Edge], str]:
+    """Every edge statement, in order of arrival; and what could not be read, in words.
 
     Raises
     ------
@@ -20,20 +20,7 @@ def records(settings: Settings, topic: str) -> Iterator[tuple[bytes | None, byte
     TopicMissing
         The topic does not exist.
     """
-    for message in from_beginning(settings.kafka, settings.kafka.topic(topic)):
-        yield message.key(), message.value()
-
-
-def observed_edges(settings: Settings, domain: str) -> list[Edge]:
-    """Every edge statement on the evidence log about a domain, in order of arrival."""
-    from streams.wire.codec import decode
-    from streams.wire.messages import EvidenceRecord
-
-    edges = []
-    for _, value in records(settings, EVIDENCE.name):
-        if value is None:
-            continue
-        record = decode(EvidenceRecord, value)
-        if record.domain == domain:
-            edges += [item for item in record.items if isinstance(item, Edge)]
-    return edges
+    records, unread = decoded(
+        settings.kafka, settings.kafka.topic(EVIDENCE.name), lambda value: decode(EvidenceRecord, value)
+    )
+    return [item for record in records for item in record.items if isinstance(item, Edge)], unread

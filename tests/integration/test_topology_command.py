@@ -112,3 +112,32 @@ def test_an_incident_on_the_topic_is_explained(wire, headwater):
     code, said = headwater("explain", INCIDENT.id[:8])
     assert code == 0
     assert INCIDENT.title in said.out
+
+
+def test_garbage_on_a_topic_hides_neither_incidents_nor_edges(wire, headwater, tmp_path):
+    (tmp_path / "shop.yaml").write_text("domain: shop\nedges: [{caller: web, callee: db}]\n")
+    headwater("topology", "import", tmp_path / "shop.yaml")
+    for topic in ("headwater.incidents", "headwater.evidence"):
+        for value in (b"", b"{", b"[]", b"\xff"):
+            wire.put(topic, value, "shop")
+    wire.put("headwater.incidents", EVENTS["incident-opened.cloudevent"], INCIDENT.id)
+    _learnt(wire, [edges[-1] for edges in _declared(wire).values()])
+    wire.flush()
+
+    code, said = headwater("explain", INCIDENT.id)
+    assert code == 0
+    assert INCIDENT.title in said.out
+    assert "passed over 4 unreadable records" in said.err
+    code, said = headwater("topology", "show", "--json")
+    assert code == 0
+    assert [row["callee"] for row in json.loads(said.out)] == ["db"]
+    assert "passed over 4 unreadable records" in said.err
+
+
+def test_a_domain_that_nobody_speaks_of_is_told_from_an_empty_one(wire, headwater, tmp_path):
+    (tmp_path / "shop.yaml").write_text("domain: shop\nedges: [{caller: web, callee: db}]\n")
+    headwater("topology", "import", tmp_path / "shop.yaml")
+    _learnt(wire, [edges[-1] for edges in _declared(wire).values()])
+    code, said = headwater("topology", "show", "--domain", "shopp")
+    assert code == 2
+    assert said.err == "headwater: nothing is known of domain 'shopp'; known are: shop\n"
