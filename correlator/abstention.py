@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from correlator.chain import strongest_ids
 from correlator.incident import Abstention, AbstentionType
-from correlator.narrative import GROUP_WORDS
 from correlator.ranking import Scored
 from correlator.scene import Scene
+from correlator.spelling import group_words
 
 FAINT = 0.1
 """Score under which nothing stands out."""
@@ -36,10 +36,10 @@ def abstain(ranked: list[Scored], scene: Scene, confidence: float) -> Abstention
         )
     groups = {g for service in scene.ill for g in scene.evidence[service].strong_groups}
     if groups <= MEANINGLESS:
-        words = ", ".join(sorted(GROUP_WORDS[g].rstrip(",") for g in groups))
+        words = ", ".join(sorted(group_words(g) + " down" * g.endswith("-") for g in groups))
         return Abstention(
             type=AbstentionType.NOVEL_PATTERN,
-            reason=f"only {words} deviate; no known kind of fault looks like this",
+            reason=f"nothing deviates but {words}; no known kind of fault looks like this",
             next_question=f"What does {ranked[0].candidate.service} do differently since then?",
         )
     tie = _tie(ranked, scene)

@@ -8,9 +8,10 @@ from correlator.factors import instances, job
 from correlator.factors.change import slack_ms, weight_of
 from correlator.factors.dependencies import explained
 from correlator.incident import Exoneration
-from correlator.narrative import clock, what_is_wrong
+from correlator.narrative import what_is_wrong
 from correlator.ranking import Scored
 from correlator.scene import Scene
+from correlator.spelling import clock
 
 SUSPICIOUS_MS = 2 * 3_600_000
 """Changes of the last two hours are what a person asks about first."""

@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from correlator.evidence_window import Episode
 from correlator.factors.dependencies import unexplained_share
 from correlator.incident import CauseKind, EvidenceLine
 from correlator.opening import ALONE
 from correlator.ranking import Scored
-from correlator.scene import FLOOR, Scene
+from correlator.scene import Scene
 from correlator.service_evidence import NEVER_ALONE, ServiceEvidence
-
-GROUP_WORDS = {
-    "cpu": "CPU",
-    "mem": "memory",
-    "sat": "saturation",
-    "err": "errors",
-    "lat": "latency",
-    "gap": "time between caller and callee",
-    "latc": "waiting for callees",
-    "out": "time on the way to callees",
-    "load": "load",
-    "io": "I/O",
-    "node": "its node",
-    "log": "logs",
-    "flow": "missing log lines",
-    "stale": "silence",
-    "err-": "fewer errors,",
-    "lat-": "faster answers,",
-    "out-": "less time on the way to callees,",
-    "latc-": "faster callees,",
-    "gap-": "less time between caller and callee,",
-    "sat-": "less saturation,",
-    "log-": "fewer log lines,",
-    "starves": "callees without work",
-    "amplifies": "more calls to callees",
-    "other": "other signals",
-}
-
-
-def clock(ms: int) -> str:
-    """A time of day, UTC, to the second."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%H:%M:%S")
-
-
-def quantity(value: float, unit: str | None) -> str:
-    """A number with its unit, three significant digits, seconds below one as milliseconds."""
-    if unit == "s" and abs(value) < 1:
-        return f"{value * 1000:.3g} ms"
-    suffix = "" if unit in (None, "1") else f" {unit}"
-    return f"{value:.3g}{suffix}" if abs(value) < 10_000 else f"{value:,.0f}{suffix}"
+from correlator.spelling import clock, group_words, quantity, signal_name
 
 
 def line(episode: Episode) -> str:
@@ -66,7 +25,7 @@ def measured(episode: Episode) -> str:
     _, observed, expected = episode.worst or (0.0, anomaly.observed, anomaly.expected)
     unit = anomaly.signal.unit
     return (
-        f"{anomaly.signal.metric} {quantity(observed, unit)} "
+        f"{signal_name(anomaly.signal)} {quantity(observed, unit)} "
         f"against {quantity(expected, unit)} since {clock(anomaly.onset_ms)}"
     )
 
@@ -93,7 +52,7 @@ def what_is_wrong(mine: ServiceEvidence | None) -> str:
 
 def _moved(mine: ServiceEvidence, group: str) -> str:
     up = mine.groups[group].episode.anomaly.direction == "up"
-    return f"{GROUP_WORDS[group]} {'up' if up else 'down'}"
+    return f"{group_words(group)} {'up' if up else 'down'}"
 
 
 def title(services: list[str], scene: Scene) -> str:
@@ -160,6 +119,3 @@ def _harmed(scored: Scored, scene: Scene) -> bool:
         group not in NEVER_ALONE and (group != "log" or mine.value(group) >= ALONE[group])
         for group in mine.strong_groups
     )
-
-
-__all__ = ["FLOOR", "clock", "evidence_line", "kind_of", "line", "quantity", "summary", "title"]

@@ -10,11 +10,26 @@ STEP = 15_000
 
 
 def episode(
-    service, family, from_ms, *, minutes=3, score=9.0, observed=2.0, expected=1.0, unit="s", peer=None
+    service,
+    family,
+    from_ms,
+    *,
+    minutes=3,
+    score=9.0,
+    observed=2.0,
+    expected=1.0,
+    unit="s",
+    peer=None,
+    metric=None,
+    direction="up",
 ):
     """One episode with an update every 15 seconds."""
     signal = Signal(
-        source="edge" if peer else "metric", metric=f"{family}_x", family=family, unit=unit, peer=peer
+        source="edge" if peer else "metric",
+        metric=metric or f"{family}_x",
+        family=family,
+        unit=unit,
+        peer=peer,
     )
     for at in range(from_ms, from_ms + minutes * MINUTE, STEP):
         yield Anomaly(
@@ -26,7 +41,7 @@ def episode(
             onset_ms=from_ms - STEP,
             ts_ms=at,
             interval_ms=STEP,
-            direction="up",
+            direction=direction,
             score=score,
             peak_score=score,
             observed=observed,

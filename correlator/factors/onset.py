@@ -38,7 +38,5 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
         return None
     mean = votes / len(lags)
     lag_s = sorted(lags)[len(lags) // 2] / 1000
-    text = "before" if lag_s >= 0 else "AFTER"
-    return Term(
-        lag_s, WEIGHT * mean, lambda: f"began {abs(lag_s):.0f} s {text} the services that depend on it"
-    )
+    text = "together with" if abs(lag_s) < 1 else f"{abs(lag_s):.0f} s {'before' if lag_s > 0 else 'AFTER'}"
+    return Term(lag_s, WEIGHT * mean, lambda: f"began {text} the services that depend on it")

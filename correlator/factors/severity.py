@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from correlator.factors.term import Candidate, Term
 from correlator.scene import Scene
+from correlator.spelling import signal_name
 
 NAME = "own_severity"
 
@@ -22,10 +23,13 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
     ids = tuple(mine.groups[g].episode.anomaly.id for g in strongest)
 
     def why() -> str:
-        parts = []
+        # Two groups may be led by one metric, as of two instances: it is said once, at its worst.
+        worst: dict[str, float] = {}
         for group in strongest:
             anomaly = mine.groups[group].episode.anomaly
-            parts.append(f"{anomaly.signal.metric} {anomaly.direction} (1 in 10^{anomaly.peak_score:.1f})")
+            name = f"{signal_name(anomaly.signal)} {anomaly.direction}"
+            worst[name] = max(worst.get(name, 0.0), anomaly.peak_score)
+        parts = (f"{name} (1 in 10^{score:.1f})" for name, score in worst.items())
         return f"{candidate.service} itself deviates: " + ", ".join(parts)
 
     return Term(mine.excess, mine.severity, why, ids)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from correlator.incident import Hypothesis, Incident
-from correlator.narrative import clock
+from correlator.incident import CauseKind, Hypothesis, Incident
 from correlator.reasoning.answer import MOST_SENTENCE, MOST_STEPS, Answer, Sentence
+from correlator.spelling import clock
 
 
 def explain(incident: Incident) -> Answer:
@@ -98,9 +98,11 @@ def _abstained(incident: Incident) -> Answer:
 
 def _next_question(incident: Incident, first: Hypothesis) -> str:
     if first.change_id is not None:
-        return _cut(f"Does {first.service} recover when {first.change_id} is rolled back?")
-    if incident.not_checked:
-        return _cut(f"Can this be checked: {incident.not_checked[0]}?")
+        undone = "stopped" if first.kind is CauseKind.JOB else "taken back"
+        what = "the job" if first.kind is CauseKind.JOB else "the change"
+        return _cut(f"Does {first.service} recover when {what} is {undone} ({first.change_id})?")
+    if first.kind is CauseKind.EXTERNAL:
+        return _cut(f"What does the provider of {first.service} say since {clock(first.onset_ms)}?")
     return _cut(f"Does {first.service} recover when it is relieved or restarted?")
 
 

@@ -90,9 +90,9 @@ def _incident(value: bytes) -> Incident:
 
 def text(incident: Incident) -> str:
     """The whole reasoning of a revision as plain text."""
-    from correlator.narrative import clock
     from correlator.reasoning import explain as reason
     from correlator.reasoning import why_not
+    from correlator.spelling import clock
 
     answer = reason(incident)
     state = "settled" if incident.settled else f"revision {incident.revision}, {incident.status}"

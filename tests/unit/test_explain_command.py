@@ -5,6 +5,8 @@ import json
 import pytest
 
 from correlator.evidence import Change, ChangeKind
+from correlator.incident import CauseKind
+from correlator.reasoning import explain as reason
 from detectors.anomaly import Family
 from streams.cli import main
 from tests.golden.examples import ABSTAINED, EVENTS
@@ -78,6 +80,29 @@ def test_the_way_it_spread_names_who_knows_each_edge(said):
     assert section(text, "How it spread from db")[:1] == [
         "  db → cart  +0 s  (edge known from service_graph)"
     ]
+
+
+def test_what_headwater_measures_of_calls_is_said_in_words_and_with_units(said):
+    def slow_call():
+        at = T0 + 10 * MINUTE
+        yield edge("web", "db")
+        wait = {"metric": "gap_p95_s", "observed": 0.9, "expected": 0.004}
+        yield from episode("web", Family.GAP, at, peer="db", score=12.0, **wait)
+        yield from episode("db", Family.SATURATION, at, metric="pool", unit="{connection}", score=11.0)
+
+    _, text = said(slow_call())
+    assert "web → db time between caller and callee p95 900 ms against 4 ms since" in text
+    assert "db pool 2 connection against 1 connection since" in text
+    assert "gap_p95_s" not in text
+
+
+def test_a_job_is_asked_to_be_stopped_and_a_change_to_be_taken_back(said):
+    incident, text = said(cascade())
+    first = incident.hypotheses[0]
+    assert f"Does db recover when the change is taken back ({first.change_id})?" in text
+    blamed = first.model_copy(update={"kind": CauseKind.JOB})
+    question = reason(incident.model_copy(update={"hypotheses": (blamed,)})).next_question
+    assert question == f"Does db recover when the job is stopped ({first.change_id})?"
 
 
 def test_an_abstention_names_no_cause_and_says_what_would_decide(tmp_path, capsys):
