@@ -18,7 +18,9 @@ from streams.broker.keeper import Keeper
 from streams.errors import FatalError
 from streams.settings import environment_without_settings
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0
+"""Ten times what it takes; on two cores that five others kept busy it took 44 s. A stage that dies is noticed
+at once."""
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.1
 

@@ -16,19 +16,23 @@ from streams.broker.process import free_port
 from streams.demo.service import Service
 from streams.demo.watch import Seen, Watcher
 from streams.errors import FatalError
+from streams.kafka import admin
+from streams.kafka.cluster import metadata
 from streams.kafka.topics import create, delete_all
 from streams.recording import Recording
 from streams.replay import Progress, publisher, replay
 from streams.settings import KafkaSettings, ReasonSettings, Settings
 from streams.simulator import Options, run_scenario
+from streams.wire.cloudevents import rfc3339
 from streams.wire.messages import EnrichedAlert
 
 LIVE_MINUTES = 25
 """What the simulator's scenarios last after their history."""
 QUIET_S = 3.0
 """Silence on the alerts topic after event time has ended, before the demo calls it the last word."""
-CATCH_UP_S = 45.0
-"""How long the pipeline may take to reach the end of the recording once all of it is published."""
+PATIENCE_S = 45.0
+"""How long event time may stand still before the demo gives up. Not a limit on the whole: a slow or busy
+machine takes its time, and is not told that the pipeline is broken."""
 SEVERITIES = ("info", "warning", "high", "critical")
 
 SIMULATING = "simulating a shop and its last two hours"
@@ -79,9 +83,13 @@ def play(
 
     Raises
     ------
+    BrokerUnavailable
+        Nobody answers at the configured address.
     FatalError
         A stage died or did not keep up; the message says what it said last.
     """
+    if external:
+        metadata(admin(settings.kafka), settings.kafka.bootstrap_servers)  # before the work, not after it
     with tempfile.TemporaryDirectory(prefix="headwater-demo-") as folder:
         home = Path(folder)
         path = run_scenario(
@@ -119,9 +127,10 @@ def _watch(
     if published.interrupted:
         raise KeyboardInterrupt
     tell("reading on to the end", 1.0, watch.seen)
-    if not watch.wait_until(recording.end_ms - 60_000, CATCH_UP_S):
+    if not watch.wait_until(recording.end_ms - 60_000, PATIENCE_S):
         service.check()
-        raise FatalError(f"the pipeline did not reach the end of the recording within {CATCH_UP_S:.0f} s")
+        stood = f"{rfc3339(watch.seen.watermark_ms)}, of {rfc3339(recording.end_ms)}"
+        raise FatalError(f"the pipeline has stood still for {PATIENCE_S:.0f} s at event time {stood}")
     watch.wait_quiet(QUIET_S)
     service.check()
     labels = recording.labels()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -56,16 +57,22 @@ class Watcher:
         self._stop.set()
         self._thread.join()
 
-    def wait_until(self, watermark_ms: int, timeout_s: float) -> bool:
-        """Wait until event time has passed `watermark_ms`; False when it has not within `timeout_s`."""
+    def wait_until(self, watermark_ms: int, patience_s: float) -> bool:
+        """Wait until event time has passed `watermark_ms`; False when it has stood still for `patience_s`."""
         with self._moved:
-            return self._moved.wait_for(lambda: self.seen.watermark_ms >= watermark_ms, timeout_s)
+            while self.seen.watermark_ms < watermark_ms:
+                if not self._moved.wait_for(partial(self._is_past, self.seen.watermark_ms), patience_s):
+                    return False
+            return True
 
     def wait_quiet(self, quiet_s: float) -> None:
         """Wait until no record has come for `quiet_s`."""
         with self._moved:
             while self._moved.wait(quiet_s):
                 pass
+
+    def _is_past(self, watermark_ms: int) -> bool:
+        return self.seen.watermark_ms > watermark_ms
 
     def _read(self) -> None:
         reader = consumer(self._settings.kafka, f"demo-{uuid.uuid4().hex[:8]}", enable_partition_eof=False)
