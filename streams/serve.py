@@ -105,7 +105,7 @@ class Endpoint:
         except OSError as error:
             raise UserError(
                 f"cannot serve health and metrics on {settings.host}:{settings.port}: {error.strerror}; "
-                "choose another with HEADWATER_SERVE__PORT (0 picks a free one)"
+                "choose another with HEADWATER_SERVE__HOST or HEADWATER_SERVE__PORT (0 picks a free one)"
             ) from None
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)

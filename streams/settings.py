@@ -240,13 +240,19 @@ def load(config_file: Path | None = None, **overrides: Any) -> Settings:
     ConfigError
         A file that cannot be read, an unknown key or an impossible value; the message names it.
     """
+    import os
+
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
     from streams.errors import ConfigError
+    from streams.misspelt import misspelt, no_json, suggestion, variable
 
     if config_file is not None:
         _check_file(config_file)
+
+    if found := misspelt(os.environ, Settings):
+        raise ConfigError(found)
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(yaml_file=config_file)
@@ -256,10 +262,14 @@ def load(config_file: Path | None = None, **overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        variable = "HEADWATER_" + "__".join(str(part).upper() for part in first["loc"])
-        raise ConfigError(f"setting {where} ({variable}): {first['msg']}") from None
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"there is no setting {where}{suggestion(where, Settings)}") from None
+        raise ConfigError(f"setting {where} ({variable(where)}): {first['msg']}") from None
     except SettingsError as error:
-        raise ConfigError(f"settings: {error}") from None
+        group = str(error).split('"')[1] if '"' in str(error) else ""
+        raise ConfigError(
+            f'{no_json(os.environ, group)}: expected a JSON object, such as {{"NAME": "VALUE"}}'
+        ) from None
 
 
 def _check_file(path: Path) -> None:

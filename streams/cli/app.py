@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tempfile
+import traceback
+from difflib import get_close_matches
 
 import typer
 
@@ -31,6 +34,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("streams.cli.bench", "Compare with named peers, measured in the same run."),
 }
 
+
+OUR_FAULT = 70
+"""Exit code of what should not have happened: EX_SOFTWARE of sysexits.h."""
 
 HELP = """\
 Usage: headwater COMMAND [OPTIONS]
@@ -62,7 +68,11 @@ def main(arguments: list[str] | None = None) -> None:
         case [name, *rest] if name in COMMANDS:
             _run(name, rest)
         case [name, *_]:
-            typer.echo(f"headwater: there is no command {name!r}; `headwater --help` lists them", err=True)
+            near = get_close_matches(name, COMMANDS, n=1)
+            meant = f"did you mean `{near[0]}`? " if near else ""
+            typer.echo(
+                f"headwater: there is no command {name!r}; {meant}`headwater --help` lists them", err=True
+            )
             raise SystemExit(2)
 
 
@@ -75,3 +85,14 @@ def _run(name: str, arguments: list[str]) -> None:
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except Exception as error:
+        typer.echo(f"headwater: this is a fault of headwater, not yours: {_reported(error)}", err=True)
+        raise SystemExit(OUR_FAULT) from None
+
+
+def _reported(error: Exception) -> str:
+    """What went wrong, in one line; the traceback goes to a file, for the report of the fault."""
+    with tempfile.NamedTemporaryFile("w", prefix="headwater-fault-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    said = " ".join(str(error).split()) or "no message"
+    return f"{type(error).__name__}: {said} (the traceback is in {file.name})"

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from streams import settings
+from streams.misspelt import variable
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -83,7 +84,7 @@ def effective(group: BaseModel, path: tuple[str, ...] = ()) -> Iterator[Setting]
         dotted = ".".join(here)
         yield Setting(
             setting=dotted,
-            variable="HEADWATER_" + "__".join(part.upper() for part in here),
+            variable=variable(dotted),
             value=masked(dotted, value),
             default=masked(dotted, default),
             changed=value != default,

@@ -47,11 +47,27 @@ def run(
     chosen = tuple(dict.fromkeys(stage)) if stage else stages_of(effective)
     if "route" in chosen or effective.route.topics:
         effective.topics_to_route()
+    _must_hold_state(effective.state_dir)
     logging.configure(effective.log)
     _announce(effective)
     stop = _stop_on_signals()
     code = _run_one(chosen[0], effective, stop) if len(chosen) == 1 else _run_many(chosen, effective, stop)
     raise SystemExit(code)
+
+
+def _must_hold_state(state_dir: Path) -> None:
+    """Refuse a folder that cannot be written now; each stage would meet it later, in its library's words."""
+    from tempfile import TemporaryFile
+
+    from streams.errors import ConfigError
+
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=state_dir).close()
+    except OSError as error:
+        raise ConfigError(
+            f"state_dir (HEADWATER_STATE_DIR) {state_dir.absolute()}: cannot be written ({error.strerror})"
+        ) from None
 
 
 def _run_one(name: str, settings: Settings, stop: Event) -> int:
@@ -61,20 +77,16 @@ def _run_one(name: str, settings: Settings, stop: Event) -> int:
 
     import structlog
 
-    from streams.errors import HeadwaterError
     from streams.serve import Endpoint, Health
     from streams.service import run_stage
 
     health = Health()
     endpoint = Endpoint(settings.serve, health.is_alive, lambda: health.waiting_for)
     structlog.contextvars.bind_contextvars(stage=name)
-    try:
-        run_stage(name, settings, health, stop)
-    except HeadwaterError as error:
-        structlog.get_logger("headwater.service").error(str(error), error=type(error).__name__)
+    if code := run_stage(name, settings, health, stop):
         sys.stdout.flush()
         # A library's thread that does not end must not keep a failed stage alive.
-        os._exit(1)
+        os._exit(code)
     endpoint.close()
     return 0
 

@@ -27,7 +27,7 @@ From = Annotated[
 ]
 Domain = Annotated[
     str | None,
-    typer.Option(help="Unit of correlation, such as an environment. Default: the only one that the source speaks of."),
+    typer.Option(help="Unit of correlation, such as an environment. Default: the only one spoken of."),
 ]
 DEFAULT = "default"
 TOPOLOGY = "headwater.topology"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
-from confluent_kafka import Consumer, Message, Producer
+from confluent_kafka import Consumer, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
+from streams.errors import ConfigError
 from streams.settings import KafkaSettings
 
 log = logging.getLogger("headwater.kafka")
+
+Client = TypeVar("Client")
 
 MAX_MESSAGE_BYTES = 4_000_000
 """What our producers may send at all: a dead letter is a foreign record of any size plus our headers."""
@@ -29,7 +33,8 @@ def _base(settings: KafkaSettings) -> dict[str, Any]:
 
 def producer(settings: KafkaSettings) -> Producer:
     """Return a producer that neither loses nor reorders: acks from all in-sync replicas, idempotent."""
-    return Producer(
+    return _made(
+        Producer,
         {
             **_base(settings),
             "enable.idempotence": True,
@@ -40,7 +45,6 @@ def producer(settings: KafkaSettings) -> Producer:
             "queue.buffering.max.kbytes": 65_536,
             "message.max.bytes": MAX_MESSAGE_BYTES,
         },
-        logger=log,
     )
 
 
@@ -49,7 +53,8 @@ def consumer(settings: KafkaSettings, group: str, **options: Any) -> Consumer:
 
     `options` are librdkafka properties with `_` for `.`.
     """
-    return Consumer(
+    return _made(
+        Consumer,
         {
             **_base(settings),
             "group.id": f"{settings.group_prefix}-{group}",
@@ -61,13 +66,21 @@ def consumer(settings: KafkaSettings, group: str, **options: Any) -> Consumer:
             "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / 5),
             **{name.replace("_", "."): value for name, value in options.items()},
         },
-        logger=log,
     )
 
 
 def admin(settings: KafkaSettings) -> AdminClient:
     """Return an admin client."""
-    return AdminClient(_base(settings), logger=log)
+    return _made(AdminClient, _base(settings))
+
+
+def _made(kind: Callable[..., Client], properties: dict[str, Any]) -> Client:
+    try:
+        return kind(properties, logger=log)
+    except KafkaException as error:
+        # It names the property, and never the value of one that is secret.
+        why = error.args[0].str()
+        raise ConfigError(f"setting kafka.client (HEADWATER_KAFKA__CLIENT): {why}") from None
 
 
 def headers_of(message: Message) -> tuple[tuple[str, bytes], ...]:

@@ -17,7 +17,6 @@ def main(name: str, settings_fields: dict[str, Any], parent: Connection) -> None
     import structlog
 
     from streams import logging
-    from streams.errors import HeadwaterError
     from streams.serve import Endpoint, Health
     from streams.service.stages import run_stage
     from streams.settings import ServeSettings, Settings
@@ -25,7 +24,6 @@ def main(name: str, settings_fields: dict[str, Any], parent: Connection) -> None
     settings = Settings(**settings_fields)
     logging.configure(settings.log)
     structlog.contextvars.bind_contextvars(stage=name)
-    log = structlog.get_logger("headwater.service")
     stop = threading.Event()
     # Ctrl-C reaches the whole process group; the parent decides, and tells us by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -34,15 +32,7 @@ def main(name: str, settings_fields: dict[str, Any], parent: Connection) -> None
     health = Health()
     endpoint = Endpoint(ServeSettings(port=0), health.is_alive, lambda: health.waiting_for)
     parent.send(endpoint.port)
-    code = 0
-    try:
-        run_stage(name, settings, health, stop)
-    except HeadwaterError as error:
-        log.error(str(error), error=type(error).__name__)
-        code = 1
-    except Exception:
-        log.exception("the stage failed")
-        code = 1
+    code = run_stage(name, settings, health, stop)
     # Not sys.exit: a library's thread that does not end must not keep a failed stage alive.
     os._exit(code)
 

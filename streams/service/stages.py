@@ -5,7 +5,9 @@ from __future__ import annotations
 from threading import Event
 from typing import Protocol
 
-from streams.errors import ConfigError
+import structlog
+
+from streams.errors import ConfigError, HeadwaterError
 from streams.serve import Health
 from streams.settings import Settings
 
@@ -55,6 +57,15 @@ def stage_of(name: str, settings: Settings, health: Health) -> Stage:
             raise ConfigError(f"there is no stage {name!r}; there are: {', '.join((*OPTIONAL, *STAGES))}")
 
 
-def run_stage(name: str, settings: Settings, health: Health, stop: Event) -> None:
-    """Run one stage in this thread until told to stop."""
-    stage_of(name, settings, health).run(stop)
+def run_stage(name: str, settings: Settings, health: Health, stop: Event) -> int:
+    """Run one stage in this thread until told to stop; returns its exit code, and why it failed is logged."""
+    log = structlog.get_logger("headwater.service")
+    try:
+        stage_of(name, settings, health).run(stop)
+    except HeadwaterError as error:
+        log.error(str(error), error=type(error).__name__)
+        return 1
+    except Exception:
+        log.exception("the stage failed")
+        return 1
+    return 0

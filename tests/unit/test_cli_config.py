@@ -76,7 +76,11 @@ def test_an_unset_secret_is_told_from_a_set_one(capsys, monkeypatch):
     ("name", "value", "says"),
     [
         ("HEADWATER_SERVE__PORT", "eighty", "setting serve.port (HEADWATER_SERVE__PORT)"),
-        ("HEADWATER_KAFKA__CLIENT", "{", "settings: "),
+        ("HEADWATER_KAFKA__CLIENT", "{hunter2", "HEADWATER_KAFKA__CLIENT: expected a JSON object"),
+        ("HEADWATER_KAFKA", "hunter2", "HEADWATER_KAFKA: expected a JSON object"),
+        ("HEADWATER_SERVE__PROT", "80", "there is no setting serve.prot; did you mean serve.port"),
+        ("HEADWATER_SERVE_PORT", "80", "did you mean HEADWATER_SERVE__PORT?"),
+        ("HEADWATER_STATEDIR", "x", "did you mean HEADWATER_STATE_DIR?"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it(capsys, monkeypatch, name, value, says):
@@ -84,7 +88,14 @@ def test_a_wrong_value_is_one_line_that_names_it(capsys, monkeypatch, name, valu
     code, out, err = run(capsys)
     assert (code, out) == (2, "")
     assert says in err
+    assert "hunter2" not in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_what_kubernetes_sets_for_a_service_called_headwater_is_left_alone(capsys, monkeypatch):
+    for name in ("HEADWATER_SERVICE_HOST", "HEADWATER_SERVICE_PORT", "HEADWATER_PORT_8080_TCP"):
+        monkeypatch.setenv(name, "tcp://10.0.0.1:8080")
+    assert not any(one["changed"] for one in printed(capsys).values())
 
 
 @pytest.mark.parametrize("content", [b"\x80\x81", b"a: [", b"[1, 2]", b"words", b"12", b"1: 2"])
