@@ -71,7 +71,7 @@ def list_letters(
         typer.echo(f"{count:>8} × {name}: {why}")
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # or `show -1` would be an option
 def show(
     offset: Annotated[int, typer.Argument(help="The letter's offset as `list` shows it; -1 is the newest.")],
     partition: Annotated[int, typer.Option(min=0, help="Partition of the dead-letter topic.")] = 0,

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from streams import writable
 from streams.errors import UserError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -79,8 +80,10 @@ def evaluate(
         Task(one, chosen, blind=blind, ablate=ablate, told_ms=times.get(one.name) if told else None)
         for one in opened
     ]
-    for file in (incidents,):
-        _must_be_writable(file)
+    if incidents:
+        writable.file(incidents)
+    if report:
+        writable.folder(report)
     began = perf_counter()
     with _Bar([one.name for one in opened]) as bar:
         outcomes = evaluate_all(tasks, jobs=jobs or cpu_count(), on_progress=bar.advance)
@@ -95,16 +98,6 @@ def evaluate(
 
         write_report(report, found)
     _print(found, as_json)
-
-
-def _must_be_writable(file: Path | None) -> None:
-    """Fail before the work, not after it."""
-    if file is None:
-        return
-    try:
-        file.open("ab").close()
-    except OSError as error:
-        raise UserError(f"{file}: cannot be written ({error.strerror or error})") from None
 
 
 def _say_blind(count: int, incidents: Path | None, as_json: bool) -> None:

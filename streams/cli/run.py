@@ -32,7 +32,7 @@ def run(
     `route.topics` by service: for unkeyed input and more than one DETECT process (`headwater doctor` tells).
     Health and metrics are on serve.host:serve.port (127.0.0.1:8080): /healthz, /readyz, /metrics, /version.
     """
-    from streams import logging, settings
+    from streams import logging, settings, writable
     from streams.errors import ConfigError
     from streams.service import OPTIONAL, STAGES, stages_of
     from streams.sinks import named
@@ -47,27 +47,13 @@ def run(
     chosen = tuple(dict.fromkeys(stage)) if stage else stages_of(effective)
     if "route" in chosen or effective.route.topics:
         effective.topics_to_route()
-    _must_hold_state(effective.state_dir)
+    # Each stage would meet a folder that cannot be written later, in its library's words.
+    writable.folder(effective.state_dir, setting="state_dir (HEADWATER_STATE_DIR)")
     logging.configure(effective.log)
     _announce(effective)
     stop = _stop_on_signals()
     code = _run_one(chosen[0], effective, stop) if len(chosen) == 1 else _run_many(chosen, effective, stop)
     raise SystemExit(code)
-
-
-def _must_hold_state(state_dir: Path) -> None:
-    """Refuse a folder that cannot be written now; each stage would meet it later, in its library's words."""
-    from tempfile import TemporaryFile
-
-    from streams.errors import ConfigError
-
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=state_dir).close()
-    except OSError as error:
-        raise ConfigError(
-            f"state_dir (HEADWATER_STATE_DIR) {state_dir.absolute()}: cannot be written ({error.strerror})"
-        ) from None
 
 
 def _run_one(name: str, settings: Settings, stop: Event) -> int:

@@ -69,6 +69,12 @@ def test_letters_are_listed_and_counted_by_reason(poisoned, dlq):
     assert "not JSON" not in said.out
 
 
+def test_the_newest_letter_is_shown_by_counting_from_the_end(poisoned, dlq):
+    newest = max(each.offset for each in LetterBox(poisoned.settings.kafka).all())
+    found = [json.loads(dlq("show", number, "--json")[1].out) for number in ("-1", str(newest))]
+    assert found[0] == found[1]
+
+
 def test_a_letter_is_shown_whole_and_its_value_written_to_a_file(poisoned, dlq, tmp_path):
     offsets = {each.value: each.offset for each in LetterBox(poisoned.settings.kafka).all()}
     code, said = dlq("show", str(offsets[POISON]), "--json", "--out", str(tmp_path / "value"))

@@ -214,6 +214,7 @@ def test_without_json_a_person_reads_tables(shop):
         (["{folder}", "--signals", "metrics,feelings"], "'feelings' is no signal"),
         (["{folder}", "--told", "nowhere.jsonl"], "nowhere.jsonl: cannot be read"),
         (["{folder}", "--incidents", "no/such/folder/out.jsonl"], "cannot be written"),
+        (["{folder}", "--report", "{folder}/healthy/metrics.parquet"], "cannot be written"),
         (["{folder}", "--blind", "--ablate"], "--blind scores nothing"),
         (["{folder}/healthy/metrics.parquet"], "no recording in it"),
     ],
