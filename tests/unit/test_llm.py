@@ -1,5 +1,6 @@
 """The model port, both with a real HTTP server and without one, and how it is asked."""
 
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from correlator.incident import EvidenceLine, Factor, Hypothesis, Incident
 from correlator.reasoning import pack, prompt
 from streams.errors import ModelUnavailable
 from streams.llm import Budget, Investigator, ModelServer
+from streams.llm.redaction import redact
 from streams.settings import ReasonSettings
 from tests.model_stub import ScriptedModel, StubServer, answer, serving
 
@@ -104,6 +106,30 @@ async def test_secrets_do_not_leave():
     said = str(stub.asked)
     assert "hunter2" not in said
     assert "ann@example.org" not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"password": "hunter2", "user": "bob"}',
+        "DB_PASSWORD=hunter2",
+        "client_secret: 'hunter2'",
+        "aws_secret_access_key = hunter2",
+        "GET /x?access_token=hunter2&page=1",
+        "redis://:hunter2@cache:6379",
+        "Server=db;Pwd=hunter2;Pool=5",
+        "-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_a_secret_is_found_however_a_program_writes_it(text):
+    assert "hunter2" not in redact(text)
+
+
+@pytest.mark.parametrize("text", ["secret_" * 20_000, "a" * 140_000, "a." * 70_000, "://" * 50_000])
+def test_no_line_of_log_takes_long_to_redact(text):
+    began_s = time.process_time()
+    redact(text)
+    assert time.process_time() - began_s < 2
 
 
 async def test_words_around_the_answer_are_cut():
