@@ -97,6 +97,10 @@ def text(incident: Incident) -> str:
     answer = reason(incident)
     state = "settled" if incident.settled else f"revision {incident.revision}, {incident.status}"
     lines = [f"{incident.title}", f"{incident.id} · {state} · since {clock(incident.onset_ms)} UTC", ""]
+    if incident.what_changed:
+        lines.append(f"New in this revision: {incident.what_changed}")
+    if incident.supersedes:
+        lines.append(f"Merged into this one: {', '.join(incident.supersedes)}")
     lines.append(answer.summary.text)
     if incident.hypotheses and incident.abstention is None:
         lines += _cause(incident.hypotheses[0])

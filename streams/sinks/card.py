@@ -109,6 +109,11 @@ class Card:
         yield Text(
             f"noticed {clock(alert.detected_ms)} ({duration(delay_s)[1:]} after it began)", style="dim"
         )
+        incident = alert.incident
+        if incident.what_changed:
+            yield Text(f"new in this revision: {incident.what_changed}", style="dim")
+        if incident.supersedes:
+            yield Text(f"merged into this one: {', '.join(incident.supersedes)}", style="dim")
         yield from self._verdict()
         yield from _section("How it spread", [self._chain()] if alert.chain else [])
         yield from _section(

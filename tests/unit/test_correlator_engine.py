@@ -168,6 +168,21 @@ def test_two_faults_far_apart_in_the_graph_are_two_incidents():
     assert {i.hypotheses[0].service for i in out} == {"a", "g"}
 
 
+def test_incidents_that_turn_out_to_be_one_are_merged_and_each_says_where_the_other_went():
+    evidence = [edge(x, y) for x, y in pairwise("abcdefg")]
+    for service, minute in (("a", 10), ("g", 11)):
+        evidence += [*episode(service, Family.CPU, minute), *episode(service, Family.ERROR, minute)]
+    engine, apart = run(evidence, T0 + 13 * MINUTE)
+    older, younger = dict.fromkeys(i.id for i in apart)
+    engine.apply(edge("a", "g"))
+    merged = [i for at in range(13, 40) for i in engine.apply(progress(T0 + at * MINUTE))]
+    kept = [i for i in merged if i.id == older]
+    gone = [i for i in merged if i.id == younger]
+    assert kept[-1].supersedes == (younger,)
+    assert [(i.status, i.what_changed) for i in gone] == [("closed", f"merged into {older}")]
+    assert {e.service for e in kept[-1].evidence} == {"a", "g"}
+
+
 def test_the_watermark_is_the_lowest_of_all_sources():
     engine = Engine("shop")
     for item in cascade():

@@ -131,6 +131,18 @@ def test_an_older_revision_is_explained_when_asked_for(tmp_path, capsys):
     assert "has no revision 3" in capsys.readouterr().err
 
 
+def test_a_revision_says_what_is_new_and_a_merger_where_it_came_from(tmp_path, capsys):
+    (incident,) = opened(cascade()).values()
+    now = {"what_changed": "the first hypothesis is now db, it was web", "supersedes": ("hw-younger",)}
+    file = tmp_path / "one.jsonl"
+    file.write_text(incident.model_copy(update=now).model_dump_json(by_alias=True))
+    with pytest.raises(SystemExit):
+        main(["explain", incident.id, "--file", str(file)])
+    text = capsys.readouterr().out
+    assert "New in this revision: the first hypothesis is now db, it was web" in text
+    assert "Merged into this one: hw-younger" in text
+
+
 def test_cloud_events_are_read_as_they_stand_on_the_topic(tmp_path, capsys):
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"\n".join(EVENTS[name] for name in EVENTS if name.startswith("incident")))
