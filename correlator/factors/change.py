@@ -53,9 +53,15 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
     return Term(
         age_ms / 60_000,
         contribution,
-        lambda: (
-            f"{change.kind.value} of {change.service} {age_ms / 60_000:.0f} min before: "
-            f"{change.summary or change.id}"
-        ),
+        lambda: f"{change.kind.value} of {change.service} {_when(age_ms)}: {change.summary or change.id}",
         (change.id,),
     )
+
+
+def _when(age_ms: float) -> str:
+    minutes = age_ms / 60_000
+    if minutes < 0.5:
+        return "as it began"
+    if minutes < 120:
+        return f"{minutes:.0f} min before"
+    return f"{minutes / 60:.0f} h before" if minutes < 2880 else f"{minutes / 1440:.0f} days before"

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from streams.cli.command import command
 from streams.errors import UserError
 
-app = typer.Typer(add_completion=False)
+app = command()
 
 FOLDER = Path(__file__).parents[2] / "bench"
 """Benchmarks and their peers live beside the packages, in the source tree; an installed wheel has none."""

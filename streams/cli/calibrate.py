@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli.command import command
 from streams.errors import UserError
 
 if TYPE_CHECKING:
     from correlator.confidence import Prior
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = command()
 
 LEAST = 30
 """Incidents below which a fit says more about them than about the next one."""

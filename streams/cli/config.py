@@ -14,9 +14,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from streams import settings
+from streams.cli.command import command
 from streams.misspelt import variable
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = command()
 
 MASK = "********"
 MASKED_TABLES = {"kafka.client"}

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli.command import command
+
 if TYPE_CHECKING:
     from streams.settings import Settings
     from streams.wire.decoders import Decoders
     from streams.wire.record import RawRecord
 
-app = typer.Typer(add_completion=False)
+app = command()
 MAX_LINES = 20
 """Samples, lines and items shown without --all; the rest is counted."""
 

@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from streams.cli.command import command
 from streams.demo.show import DemoResult
 from streams.demo.watch import Seen
 from streams.errors import UserError
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = command()
 
 DEFAULT_SCENARIO = "cascade"
 INTERRUPTED = 130

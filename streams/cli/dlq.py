@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli.command import command
+
 if TYPE_CHECKING:
     from streams.kafka.letters import Letter, LetterBox
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
+app = command(
     help="List, show and replay dead letters: records of `headwater.dlq`, with their original key, value and "
     "headers, and the reason why nothing could be made of them.",
 )

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+from streams.cli.command import command
+
+app = command()
 MARKS = {
     "fault": ("FAULT", typer.colors.RED),
     "warning": ("warn", typer.colors.YELLOW),

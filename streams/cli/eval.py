@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from streams import writable
+from streams.cli.command import command
 from streams.errors import UserError
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = command()
 
 
 @app.command()

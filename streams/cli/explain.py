@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.command import command
+
 if TYPE_CHECKING:
     from correlator.incident import Hypothesis, Incident
 
-app = typer.Typer(add_completion=False)
+app = command()
 
 
 @app.command()

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
+from streams.cli.command import command
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from streams.replay import Progress
 
-app = typer.Typer(add_completion=False)
+app = command()
 
 
 @app.command()

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.command import command
+
 if TYPE_CHECKING:
     from streams.settings import Settings
 
-app = typer.Typer(add_completion=False)
+app = command()
 
 
 @app.command()

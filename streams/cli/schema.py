@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from streams.cli.command import command
 from streams.errors import UserError
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="JSON Schemas of what headwater publishes."
-)
+app = command("JSON Schemas of what headwater publishes.")
 
 
 @app.command("list")
-def list_schemas() -> None:
+def list_schemas(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
     """Print name, topic and key of every message."""
     from streams.wire.schemas import CONTRACTS
+
+    if as_json:
+        rows = [{"name": c.name, "topic": c.topic.name, "key": c.topic.key} for c in CONTRACTS]
+        typer.echo(json.dumps(rows, indent=2))
+        return
 
     for contract in CONTRACTS:
         typer.echo(f"{contract.name:<16} {contract.topic.name:<24} key: {contract.topic.key}")

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.command import command
 from streams.errors import UserError
 
-app = typer.Typer(add_completion=False)
+app = command()
 
 
 @app.command()

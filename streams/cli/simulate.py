@@ -13,12 +13,13 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.command import command
 from streams.errors import UserError
 
 MOST_HOURS = 8 * 7 * 24
 """Eight weeks: what a disk can hold and somebody will wait for."""
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = command()
 
 
 @app.command()

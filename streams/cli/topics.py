@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.command import command
 from streams.settings import load
 
 if TYPE_CHECKING:
     from streams.kafka.topics import TopicState
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
+app = command(
     help="Create or check headwater's topics, raw and its own. Widths and replication come from the settings "
     "`kafka.detect_partitions`, `kafka.domain_partitions` and `kafka.replication_factor`.",
 )

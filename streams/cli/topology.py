@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from streams.cli.command import command
+
 if TYPE_CHECKING:
     from correlator.evidence import Edge
     from correlator.topology import Fact, Topology
     from streams.settings import Settings
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
+app = command(
     help="Show, compare and exchange the topology: who depends on whom, who says so, since when. Sources are "
     "files (headwater YAML, Backstage catalog-info, a recording's folder, JSON lines of edges) or, without "
     "--from, the evidence log on Kafka.",
