@@ -63,6 +63,7 @@ class _Topology(BaseModel):
 class _Step(BaseModel):
     service: str
     before: str | None = Field(None, alias="from")
+    also_from: tuple[str, ...] = ()
 
 
 class _Told(BaseModel):
@@ -187,7 +188,12 @@ class Recording:
         return {
             one.fault_id: Propagation(
                 one.fault_id,
-                frozenset((step.before, step.service) for step in one.path if step.before is not None),
+                frozenset(
+                    (before, step.service)
+                    for step in one.path
+                    for before in (step.before, *step.also_from)
+                    if before is not None
+                ),
             )
             for one in told
         }

@@ -53,6 +53,10 @@ SIGNS: dict[str, tuple[float, float]] = {
 }
 FROM_OUTSIDE = ("p95_s", "error_rate", "rate", "gap_s", "refused")
 """Signs that callers' spans and client metrics show of a service that emits no metrics."""
+FELT = frozenset({"p95_s", "error_rate", "gap_s", "refused"})
+"""Signs of a service that its callers wait for or fail on."""
+SUFFERING = frozenset({"p95_s", "error_rate", "pending", "used"})
+"""Signs of waiting for callees, or of failing on them."""
 SYMPTOMS = ("p95_s", "error_rate", "pending", "used", "rate", "depth")
 """Signs that a mere sufferer shows too."""
 OF_LOAD = ("rate", "cpu", "memory", "io_util")
@@ -204,8 +208,30 @@ class Shadow:
                     reached[name] = current
                     heapq.heappush(frontier, (when[name], len(reached), name))
         return [
-            {"service": name, "from": reached[name], "first_ms": round(when[name] * 1000)}
+            {
+                "service": name,
+                "from": reached[name],
+                "also_from": [] if name == root else self._felt_through(name, reached, when),
+                "first_ms": round(when[name] * 1000),
+            }
             for name in sorted(order, key=lambda n: (when[n], order.index(n)))
+        ]
+
+    def _felt_through(self, name: str, reached: dict[str, str | None], when: dict[str, float]) -> list[str]:
+        """Other callees that a service suffers by: callers wait for, or fail on, what users feel of a callee.
+
+        A way that was open as well is no worse an account of how it came about than the first one.
+        """
+        if not self.seen[name].keys() & SUFFERING:
+            return []
+        callees = dict.fromkeys(e.callee for e in self.system.edges if e.caller == name)
+        return [
+            callee
+            for callee in callees
+            if callee in reached
+            and callee != reached[name]
+            and when[callee] <= when[name]
+            and self.seen.get(callee, {}).keys() & FELT
         ]
 
     def _struck(self) -> list[str]:

@@ -189,3 +189,22 @@ def test_a_service_that_emits_nothing_raises_no_alert_but_of_its_pods(tmp_path):
     assert {alert["name"] for alert in lines(path / "alerts.jsonl") if alert["service"] == root} <= {
         "PodNotReady"
     }
+
+
+def test_each_way_by_which_a_sufferer_was_reached_is_told():
+    plan = plan_with("cpu_saturation")
+    fault, system = plan.faults[0], plan.system
+    calls = {(edge.caller, edge.callee) for edge in system.edges}
+    root, caller, top = next(
+        (root, caller, top)
+        for caller, root in sorted(calls)
+        for top, between in sorted(calls)
+        if between == caller and (top, root) in calls and top != caller
+    )
+    fault = replace(fault, root_service=root, presses=())
+    slow = shadow_of(plan, fault, {name: ("p95_s",) for name in (root, caller, top)})
+    path = {step["service"]: step for step in slow.record([])["path"]}
+    assert {path[top]["from"], *path[top]["also_from"]} >= {root, caller}
+    busy = shadow_of(plan, fault, {root: ("p95_s",), caller: ("rate",), top: ("p95_s",)})
+    path = {step["service"]: step for step in busy.record([])["path"]}
+    assert caller not in {path[top]["from"], *path[top]["also_from"]}
