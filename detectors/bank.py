@@ -35,7 +35,7 @@ LIVE_SLOTS = 10
 class Pools(NamedTuple):
     """What siblings have in common: the same metric over all services; the first axis is the pool.
 
-    The first nine are `family.Meaning`, and `telemetry.Kind` as a number.
+    The first nine are `family.Meaning`, and `telemetry.Kind` as a number; the last two belong to `reading`.
     """
 
     kind: NDArray[np.int8]
@@ -52,6 +52,9 @@ class Pools(NamedTuple):
     threshold: NDArray[np.float64]
     excess: NDArray[np.float64]
     slot_ms: NDArray[np.int64]
+    reading: NDArray[np.int8]
+    seen: NDArray[np.float64]
+    """Largest share so far, or the first tick's middle of latencies; 0 is none."""
 
 
 def allocate_pools(count: int) -> Pools:
@@ -71,6 +74,8 @@ def allocate_pools(count: int) -> Pools:
         threshold=np.full(count, 1.5),
         excess=np.full(count, 0.75),
         slot_ms=np.full(count, SLOT_MS, dtype=np.int64),
+        reading=np.zeros(count, np.int8),
+        seen=np.zeros(count),
     )
 
 

@@ -97,6 +97,7 @@ class Judging:
         if len(row) and row.min() < 0:
             kept = row >= 0
             row, ts_ms, value = row[kept], ts_ms[kept], value[kept]
+        roster.read(row, value)
         order = in_turn(ts_ms, roster.is_load[row] == 0, row, value)
         row, ts_ms = row[order], ts_ms[order]
         judged = judge(roster.rows, roster.pools, row, ts_ms, value[order])

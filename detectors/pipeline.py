@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.anomaly import Anomaly
 from detectors.bank import Pools
 from detectors.dense import distinct
+from detectors.family import Shape
 from detectors.grid import SLOT_MS, tick_of
 from detectors.hold import Hold, LineHold
 from detectors.judging import Judging
@@ -292,6 +293,11 @@ class Detector:
         roster.evicted, roster.refused = header["evicted"], header["refused"]
         roster.crowd[: roster.used] = arrays["crowd"]
         roster.born[: roster.used] = arrays["born"]
+        if "pools.seen" not in arrays:
+            arrays |= {"pools.seen": np.zeros(len(arrays["pools.shape"]))}
+            arrays |= {"pools.reading": roster.pools.reading[: len(arrays["pools.shape"])]}
+            # What one event adds was nowhere looked at.
+            arrays["pools.offset"][arrays["pools.shape"] == Shape.COUNT] = 1.0
         roster.pools = Pools(**{name: arrays[f"pools.{name}"] for name in Pools._fields})
         self._silence.restore(header["silence"])
         self._edges = {(caller, callee): ts for caller, callee, ts in header["edges"]}

@@ -68,7 +68,7 @@ class Publisher:
             return None
         first_ms = known.first_ms if known else ts_ms - int(age_of(ts_ms, int(rows["first_ts"][row])))
         onset_ms = known.onset_ms if known else ts_ms - int(age_of(ts_ms, int(rows["onset_ts"][row])))
-        signal = known.signal if known else _signal(series, meaning.family)
+        signal = known.signal if known else _signal(series, meaning.family, self.roster.unit_of(row))
         shape, offset, _, _ = self._form(row)
         base = unshaped(shape, offset, expected)
         interval = max(int(rows["interval"][row]), 1)
@@ -149,13 +149,13 @@ def _source(series: Series, family: Family) -> Literal["metric", "edge", "log"]:
     return "log" if family is Family.LOG else "edge" if series.peer is not None else "metric"
 
 
-def _signal(series: Series, family: Family) -> Signal:
+def _signal(series: Series, family: Family, unit: str | None) -> Signal:
     return Signal(
         source=_source(series, family),
         metric=series.metric,
         family=family,
         # The rate of a counter is in its unit per second.
-        unit=f"{series.unit or '1'}/s" if series.kind is Kind.COUNTER else series.unit,
+        unit=f"{unit or '1'}/s" if series.kind is Kind.COUNTER else unit,
         instance=series.instance,
         version=series.version,
         peer=series.peer,

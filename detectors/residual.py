@@ -31,7 +31,7 @@ def shaped(shape: int, offset: float, x: float) -> float:
     if shape == 1:
         return math.log(max(x, 0.0) + offset)
     if shape == 2:
-        return 2.0 * math.sqrt(max(x, 0.0) + 0.375)
+        return 2.0 * math.sqrt(max(x, 0.0) / offset + 0.375)
     if shape == 3:
         return math.asinh(x)
     return x
@@ -43,7 +43,7 @@ def unshaped(shape: int, offset: float, y: float) -> float:
     if shape == 1:
         return max(math.exp(min(y, 69.0)) - offset, 0.0)
     if shape == 2:
-        return max(y * y / 4.0 - 0.375, 0.0)
+        return max(y * y / 4.0 - 0.375, 0.0) * offset
     if shape == 3:
         return math.sinh(min(max(y, -69.0), 69.0))
     return y

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from detectors.anomaly import Family
 from detectors.bank import Pools, allocate_pools, refresh
-from detectors.family import LOG_LINES, Meaning, Shape, Volume, classify, is_log, is_template
+from detectors.family import LOG_LINES, Meaning, Reading, Shape, Volume, classify, is_log, is_template
+from detectors.family import unit_of as stated_unit
+from detectors.reading import read_baselines, read_values, unit_read
 from detectors.rows import BLANK, NEVER, ROW, Rows, allocate, inherit, reset, step_from
 from detectors.telemetry import Catalog, Kind, Series
 
@@ -83,6 +85,8 @@ class Roster:
         self._dirty: set[tuple[str, str | None]] = set()
         self.is_load = np.zeros(256, np.int8)
         self.counts_failures = np.zeros(256, np.bool_)
+        self.is_read = np.zeros(256, np.bool_)
+        """Rows whose values have to tell what neither unit nor name does."""
         self.crowd = np.ones(256, np.int32)
         """Living instances of the row's service and metric, as counted at the last refresh."""
         self.born = np.zeros(256, np.int64)
@@ -196,6 +200,7 @@ class Roster:
 
     def refresh(self, now: int) -> None:
         """Bring up to date what rows know of each other: pools and crowds. Once a slot."""
+        read_baselines(self.rows, self.pools, self.used)
         refresh(self.rows, self.pools, self.used, now)
         group = self.group_of_row[: self.used]
         rows = self.rows[: self.used]
@@ -210,6 +215,17 @@ class Roster:
         np.minimum.at(lowest, group[living], version[living])
         np.maximum.at(highest, group[living], version[living])
         self.is_mixed[:groups] = lowest < highest
+
+    def read(self, row: NDArray[np.int32], value: NDArray[np.float64]) -> None:
+        """Look at a tick's values for what their metrics leave open, before they are judged."""
+        if (open_question := self.is_read[row]).any():
+            read_values(self.rows, self.pools, row[open_question], value[open_question], self.used)
+
+    def unit_of(self, row: int) -> str | None:
+        """Return the unit of a row's values, as stated, named or read off; None where nothing tells."""
+        series = self.series[row]
+        stated = None if series is None else stated_unit(series)
+        return stated or unit_read(self.pools, int(self.rows["pool"][row]))
 
     def _next_row(self) -> int:
         if self.free:
@@ -228,6 +244,7 @@ class Roster:
     def _widen(self, more: int) -> None:
         self.is_load = np.concatenate([self.is_load, np.zeros(more, np.int8)])
         self.counts_failures = np.concatenate([self.counts_failures, np.zeros(more, np.bool_)])
+        self.is_read = np.concatenate([self.is_read, np.zeros(more, np.bool_)])
         self.crowd = np.concatenate([self.crowd, np.ones(more, np.int32)])
         self.group_of_row = np.concatenate([self.group_of_row, np.full(more, -1, np.int32)])
         self.born = np.concatenate([self.born, np.zeros(more, np.int64)])
@@ -287,6 +304,7 @@ class Roster:
         place = _place(series)
         self.is_load[row] = meaning.family is Family.LOAD or series.metric == LOG_LINES
         self.counts_failures[row] = meaning.family is Family.ERROR and meaning.shape is Shape.COUNT
+        self.is_read[row] = meaning.reading is not Reading.NONE
         if self.is_load[row]:
             self._loads.setdefault(place, []).append(row)
             self._dirty.add(place)
@@ -310,6 +328,7 @@ class Roster:
         pools.offset[number], pools.top[number] = meaning.offset, meaning.top
         pools.floor[number], pools.relative_floor[number] = meaning.floor, meaning.relative_floor
         pools.inverted[number], pools.load_is_rate[number] = meaning.inverted, meaning.load_is_rate
+        pools.reading[number] = meaning.reading
         return number
 
     def _elder(self, series: Series, row: int) -> int:
@@ -367,7 +386,7 @@ class Roster:
                     relation[place].remove(row)
             self.series[row] = self.meaning[row] = None
             self.is_load[row] = 0
-            self.counts_failures[row] = False
+            self.counts_failures[row] = self.is_read[row] = False
             self.crowd[row] = 1
             self.group_of_row[row] = self.speaker[row] = -1
             self._version_of_row[row] = 0

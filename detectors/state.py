@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"HWDT"
-VERSION = 3
-READABLE = (2, VERSION)
-"""Version 2 spelled out the fields of every series."""
+VERSION = 4
+READABLE = (2, 3, VERSION)
+"""Version 2 spelled out the fields of every series; before 4 nothing was read off values."""
 _PREFIX = len(MAGIC) + 1 + 4 + 4
 
 Part = bytes | bytearray | memoryview

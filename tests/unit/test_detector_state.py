@@ -84,6 +84,7 @@ def test_a_state_of_the_version_before_is_read():
     known = header["catalog"]
     header["catalog"] = spelled[:known]
     header["rows"] = [None if each < 0 else each if each < known else spelled[each] for each in of_row]
+    del arrays["pools.seen"], arrays["pools.reading"]  # since version 4
     old = bytearray(pack(header, arrays))
     old[4] = 2
     assert Detector.load(bytes(old)).dump() == detector.dump()
