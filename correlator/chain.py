@@ -15,6 +15,8 @@ SERVING = frozenset({None, "service"})
 """Kinds of entities that have users of their own; a datastore's suffering is its callers'."""
 FELT = 1.0
 """e times the latency, or a quarter of the requests failed: for less the way goes on no further."""
+NOTED = 0.2
+"""A fifth longer, or a twentieth of the calls failed: what a caller that is not ill itself still notes."""
 
 
 def chain(root: str, scene: Scene) -> tuple[Hop, ...]:
@@ -25,12 +27,11 @@ def chain(root: str, scene: Scene) -> tuple[Hop, ...]:
     that show it.
     """
     parents, depth = _spread(root, scene)
-    dependents = [s for s in depth if s != root]
-    if not dependents:
-        return ()
     served = [s for s in depth if s == root or scene.topology.kind(s) in SERVING]
     loudest = max(served, key=lambda s: (round(loudness(s, scene), 3), -depth[s], scene.severity(s), s))
     path = _onward(_way(loudest, parents, scene), depth, scene)
+    if len(path) == 1:
+        path += _witness(root, scene)
     hops = []
     for source, target in pairwise(path):
         began, ended = onset_of(scene, source), onset_of(scene, target)
@@ -46,6 +47,13 @@ def chain(root: str, scene: Scene) -> tuple[Hop, ...]:
             )
         )
     return tuple(hops)
+
+
+def _witness(root: str, scene: Scene) -> list[str]:
+    """The caller whose calls to the root fail or wait most, where none of them suffers visibly itself."""
+    felt = [(felt_on(n.service, root, scene), n.service) for n in scene.callers(root)]
+    clear = [found for found in felt if found[0] >= NOTED]
+    return [max(clear)[1]] if clear else []
 
 
 def _spread(root: str, scene: Scene) -> tuple[dict[str, list[str]], dict[str, int]]:

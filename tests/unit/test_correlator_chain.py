@@ -56,3 +56,8 @@ def test_the_way_does_not_go_on_to_a_caller_that_feels_little_of_the_loudest():
     graph = [edge("cart", "db"), edge("web", "cart")]
     trouble = [*broken("db"), *ill("db", 3), *ill("cart", 9), *ill("web", 1.6)]
     assert way([*graph, *trouble, *waits("web", "cart", 1.6)]) == ["db", "cart"]
+
+
+def test_a_caller_that_shows_nothing_itself_is_still_the_first_to_wait():
+    trouble = [*broken("db"), *waits("web", "db", 6), *waits("mobile", "db", 2)]
+    assert way([edge("web", "db"), edge("mobile", "db"), *trouble]) == ["db", "web"]
