@@ -223,6 +223,13 @@ def unit_of(series: Series) -> str | None:
     return next((_UNIT_NAMES.get(word, word) for word in reversed(words) if word in _SECONDS), None)
 
 
+def sums_time(series: Series) -> bool:
+    """Tell whether a counter or a delta adds up how long things took."""
+    words = tokens(series.metric)
+    timed = _LATENCY.union(_SECONDS) - {"s"}
+    return series.kind is not Kind.GAUGE and words[-1:] == ("sum",) and bool(timed.intersection(words))
+
+
 def is_log(series: Series) -> bool:
     """Tell whether a series was counted from log lines."""
     return series.unit == LINE_UNIT or series.metric.startswith(LOG_PREFIX)

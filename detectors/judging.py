@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from detectors.anomaly import Anomaly
 from detectors.bank import judge
 from detectors.dense import distinct, in_turn
-from detectors.derive import Derived, shares
+from detectors.derive import Derived, means, shares
 from detectors.episode import CLOSE
 from detectors.logs import Count
 from detectors.pooling import Pooled, pooled
@@ -36,7 +36,8 @@ class Judging:
         """Judge samples as they came, the shares that follow from them, and services over instances."""
         self._judge(row, ts_ms, value)
         touched = distinct(row, self._roster.used)
-        touched = np.concatenate([touched, self._derived(shares(self._roster, touched))])
+        follows = shares(self._roster, touched) | means(self._roster, touched)
+        touched = np.concatenate([touched, self._derived(follows)])
         self._pooled(pooled(self._roster, touched, self._end_ms))
 
     def counted(self, counts: list[Count]) -> None:

@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from detectors.anomaly import Family
 from detectors.bank import Pools, allocate_pools, refresh
-from detectors.family import LOG_LINES, Meaning, Reading, Shape, Volume, classify, is_log, is_template
+from detectors.family import (
+    LOG_LINES,
+    Meaning,
+    Reading,
+    Shape,
+    Volume,
+    classify,
+    is_log,
+    is_template,
+    sums_time,
+)
 from detectors.family import unit_of as stated_unit
 from detectors.reading import read_baselines, read_values, unit_read
 from detectors.rows import BLANK, NEVER, ROW, Rows, allocate, inherit, reset, step_from
@@ -85,6 +95,9 @@ class Roster:
         self._dirty: set[tuple[str, str | None]] = set()
         self.is_load = np.zeros(256, np.int8)
         self.counts_failures = np.zeros(256, np.bool_)
+        self.sums_time = np.zeros(256, np.bool_)
+        """Rows of sums of durations, which are a latency only beside the number of what lasted."""
+        self._counts: dict[Series, int] = {}
         self.is_read = np.zeros(256, np.bool_)
         """Rows whose values have to tell what neither unit nor name does."""
         self.crowd = np.ones(256, np.int32)
@@ -216,6 +229,15 @@ class Roster:
         np.maximum.at(highest, group[living], version[living])
         self.is_mixed[:groups] = lowest < highest
 
+    def count_beside(self, row: int) -> int:
+        """Return the row that counts what a row sums up (`…_sum`, `…_count`), or -1."""
+        series = self.series[row]
+        if series is None:
+            return -1
+        stem, ending = series.metric[:-3], series.metric[-3:]
+        name = stem + ("Count" if ending == "Sum" else "count")
+        return self._counts.get(series._replace(metric=name, unit=None, version=None), -1)
+
     def read(self, row: NDArray[np.int32], value: NDArray[np.float64]) -> None:
         """Look at a tick's values for what their metrics leave open, before they are judged."""
         if (open_question := self.is_read[row]).any():
@@ -245,6 +267,7 @@ class Roster:
         self.is_load = np.concatenate([self.is_load, np.zeros(more, np.int8)])
         self.counts_failures = np.concatenate([self.counts_failures, np.zeros(more, np.bool_)])
         self.is_read = np.concatenate([self.is_read, np.zeros(more, np.bool_)])
+        self.sums_time = np.concatenate([self.sums_time, np.zeros(more, np.bool_)])
         self.crowd = np.concatenate([self.crowd, np.ones(more, np.int32)])
         self.group_of_row = np.concatenate([self.group_of_row, np.full(more, -1, np.int32)])
         self.born = np.concatenate([self.born, np.zeros(more, np.int64)])
@@ -304,6 +327,9 @@ class Roster:
         place = _place(series)
         self.is_load[row] = meaning.family is Family.LOAD or series.metric == LOG_LINES
         self.counts_failures[row] = meaning.family is Family.ERROR and meaning.shape is Shape.COUNT
+        self.sums_time[row] = sums_time(series)
+        if series.metric.lower().endswith("count"):
+            self._counts[series._replace(unit=None, version=None)] = row
         self.is_read[row] = meaning.reading is not Reading.NONE
         if self.is_load[row]:
             self._loads.setdefault(place, []).append(row)
@@ -386,7 +412,8 @@ class Roster:
                     relation[place].remove(row)
             self.series[row] = self.meaning[row] = None
             self.is_load[row] = 0
-            self.counts_failures[row] = self.is_read[row] = False
+            self.counts_failures[row] = self.is_read[row] = self.sums_time[row] = False
+            self._counts.pop(series._replace(unit=None, version=None), None)
             self.crowd[row] = 1
             self.group_of_row[row] = self.speaker[row] = -1
             self._version_of_row[row] = 0

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from detectors import Detector, Kind, SampleBatch, Series
 
@@ -39,6 +40,29 @@ def test_failures_that_grow_with_traffic_keep_their_share():
     _, anomalies, _ = run({edge: calls, edge._replace(metric="errors"): errors})
     assert any(a.signal.metric == "calls" and a.score > 3 for a in anomalies)
     assert not [a for a in anomalies if a.signal.metric == "errors per calls" and a.score > 2]
+
+
+@pytest.mark.parametrize(
+    ("total", "count"),
+    [
+        ("http_server_requests_seconds_sum", "http_server_requests_seconds_count"),
+        ("istio_request_duration_milliseconds_sum", "istio_request_duration_milliseconds_count"),
+        ("requestDurationSum", "requestDurationCount"),
+    ],
+)
+def test_a_slow_service_with_fewer_requests_is_slow_though_only_sum_and_count_are_emitted(total, count):
+    rng = np.random.default_rng(6)
+    requests = rng.poisson(600, 100).astype(float)
+    requests[90:] /= 4
+    usual = 50.0 if "milli" in total else 0.05
+    took = requests * usual * np.exp(0.03 * rng.standard_normal(100))
+    took[90:] *= 4
+    series = Series("shop", total, "pod-0", kind=Kind.COUNTER)
+    column = {series: np.cumsum(took), series._replace(metric=count): np.cumsum(requests)}
+    _, anomalies, _ = run(column)
+    slow = [a for a in anomalies if a.signal.family == "latency"]
+    assert max(a.score for a in slow) > 3
+    assert slow[-1].observed == pytest.approx(4 * usual, rel=0.2)
 
 
 def test_instances_are_judged_together_too():
