@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from correlator.evidence_window import Episode
 from correlator.significance import effect, idleness
-from detectors.anomaly import Anomaly, Family
+from detectors.anomaly import Family
 
 T = TypeVar("T")
 
@@ -275,8 +275,3 @@ def weigh(
         if (weight := AT_CALLER.get(family)) is not None:
             of(anomaly.service).add(weight, score, episode)
     return found
-
-
-def source_of(anomaly: Anomaly) -> tuple[str, str]:
-    """What counts as one independent witness: two metrics of one instance are one."""
-    return anomaly.service, anomaly.signal.source

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 from correlator.factors import (
     change,
     coverage,
@@ -19,9 +17,9 @@ from correlator.factors import (
     sources,
     traffic,
 )
-from correlator.factors.term import Candidate, Term
+from correlator.factors.term import Candidate, FactorUnit, Term
 
-FACTORS: tuple[ModuleType, ...] = (
+FACTORS: tuple[FactorUnit, ...] = (
     severity,
     silent,
     dependencies,

@@ -212,6 +212,26 @@ def test_a_stage_that_dies_ends_the_whole_with_a_failure(wire, tmp_path):
         run.said("stages ended")
 
 
+def test_a_run_that_is_killed_leaves_no_stage_behind(wire, tmp_path):
+    import time
+
+    with Run(wire.settings, tmp_path) as run:
+        run.said("ready", "stages")
+        stages = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
+        assert len(stages) >= 4
+        run.process.kill()
+        deadline = time.monotonic() + 30
+        while left := [pid for pid in stages if _works(pid)]:
+            assert time.monotonic() < deadline, left
+
+
+def _works(pid):
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
 def test_a_broker_that_is_away_is_named_once_and_waited_for(wire, tmp_path):
     away = {"HEADWATER_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     with Run(wire.settings, tmp_path, "--stage", "detect", **away) as run:
