@@ -51,6 +51,8 @@ class RiverAdapter:
         self._asked: tuple[float, float] | None = None
         self.errors = 0
         """Calls that raised. From the first on, the detector is cold again; from the tenth on, silent."""
+        self.quarantined: str | None = None
+        """What was raised last; None while the detector works."""
 
     def score_one(self, x: Sample) -> float:
         """Return river's score; 0 for what is not finite, cold, or one more of a constant."""
@@ -114,16 +116,17 @@ class RiverAdapter:
             return call()
         except _PASSING:
             raise
-        except (IndexError, TypeError, ZeroDivisionError):
+        except (IndexError, TypeError, ZeroDivisionError) as error:
             # Cold: Holt-Winters before its first season, quantile-based scorers before their first value.
             if len(self._recent) <= 3 * FLAT:
                 return 0.0
-            self._quarantine()
-        except BaseException:
+            self._quarantine(error)
+        except BaseException as error:
             # Rust panics are no Exception. Whatever it is, the rest of the series goes on.
-            self._quarantine()
+            self._quarantine(error)
         return 0.0
 
-    def _quarantine(self) -> None:
+    def _quarantine(self, error: BaseException) -> None:
         self.errors += 1
+        self.quarantined = f"{error!r}, {self.errors} times"
         self._detector = self._make()

@@ -20,12 +20,16 @@ class Guarded:
 
     def __init__(self, detector: OnlineDetector) -> None:
         self._detector = detector
-        self.quarantined: str | None = None
-        """What was raised; None while the detector works."""
+        self._raised: str | None = None
+
+    @property
+    def quarantined(self) -> str | None:
+        """What was raised, also by a detector that has a guard of its own; None while it works."""
+        return self._raised or getattr(self._detector, "quarantined", None)
 
     def score_one(self, x: Sample) -> float:
         """Return the detector's score; 0 from the first call that raises."""
-        if self.quarantined is not None:
+        if self._raised is not None:
             return 0.0
         try:
             score = float(self._detector.score_one(x))
@@ -33,17 +37,17 @@ class Guarded:
             raise
         except BaseException as error:
             # Panics of extensions are no Exception.
-            self.quarantined = repr(error)
+            self._raised = repr(error)
             return 0.0
         return max(score, 0.0) if math.isfinite(score) else 0.0
 
     def learn_one(self, x: Sample) -> None:
         """Hand the sample on, unless the detector has raised."""
-        if self.quarantined is not None:
+        if self._raised is not None:
             return
         try:
             self._detector.learn_one(x)
         except _PASSING:
             raise
         except BaseException as error:
-            self.quarantined = repr(error)
+            self._raised = repr(error)

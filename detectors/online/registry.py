@@ -16,6 +16,7 @@ from river import anomaly, compose, preprocessing, stats, time_series
 from detectors.online.adapter import RiverAdapter
 from detectors.online.protocol import OnlineDetector
 from detectors.online.suite import PARTS, Suite
+from detectors.suite import DEFAULT_BUDGET, Tuning
 
 GROUP = "headwater.detectors"
 
@@ -69,7 +70,7 @@ def _river() -> dict[str, tuple[Callable[[], object], str]]:
 
 def available() -> dict[str, Listed]:
     """Return every detector that can be named, by name; one that cannot be loaded says why."""
-    found = {"suite": Listed("suite", "headwater", _claim(Suite), _parameters(Suite), Suite)}
+    found = {"suite": Listed("suite", "headwater", _claim(Suite), _suite(), Suite)}
     for name, (summary, tuning) in PARTS.items():
         shown = {key: each for key, each in tuning._asdict().items() if key in _SHOWN[name]}
         found[name] = Listed(name, "headwater", summary, shown, lambda tuning=tuning: Suite(tuning=tuning))  # type: ignore[misc]
@@ -87,6 +88,10 @@ def available() -> dict[str, Listed]:
     for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
         found[point.name] = _foreign(point)
     return found
+
+
+def _suite() -> dict[str, object]:
+    return {"budget": DEFAULT_BUDGET, **Tuning()._asdict()}
 
 
 def _foreign(point: EntryPoint) -> Listed:

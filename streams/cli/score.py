@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -12,6 +13,9 @@ from streams.cli.command import command
 from streams.errors import UserError
 
 app = command()
+
+SECONDS = 1.0
+"""Between two words on progress."""
 
 
 @app.command()
@@ -48,20 +52,24 @@ def score(
     from detectors.online import available
     from streams.evaluation.series import read_series, run_detector, run_suite, summarise, write_scores
 
-    if not budget > 0:
-        raise UserError(f"--budget must be positive, not {budget}")
+    if not 0 < budget < float("inf"):
+        raise UserError(f"--budget must be positive and finite, not {budget}")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UserError(f"{out} cannot be written: {out.parent} is not a folder; create it first")
     known = available()
     if detector not in known:
         raise UserError(f"there is no detector {detector!r}; `headwater detectors` lists them")
     file = read_series(series)
+    progress = _Progress(len(file.number))
     quarantined: dict[str, str] = {}
     if detector == "suite":
-        scored, seconds = run_suite(file, budget)
+        scored, seconds = run_suite(file, budget, progress)
     else:
         try:
-            scored, seconds, quarantined = run_detector(file, known[detector].make)
+            scored, seconds, quarantined = run_detector(file, known[detector].make, progress)
         except ValueError as error:
             raise UserError(str(error)) from None
+    progress.end()
     if out is not None:
         write_scores(out, file, scored)
     found = summarise(file, scored, budget, seconds)
@@ -74,6 +82,27 @@ def score(
         sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         _print(found)
+
+
+class _Progress:
+    """Says on one line of a terminal how far a long input is; elsewhere nothing."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._begin = self._said = monotonic()
+        self._shown = False
+
+    def __call__(self, done: int) -> None:
+        now = monotonic()
+        if now - self._said < SECONDS or not sys.stderr.isatty():
+            return
+        self._said, self._shown = now, True
+        left = (now - self._begin) * (self._rows / done - 1) if done else 0.0
+        typer.echo(f"\r{done:,} of {self._rows:,} points, {left:.0f} s left ", err=True, nl=False)
+
+    def end(self) -> None:
+        if self._shown:
+            typer.echo("", err=True)
 
 
 def _print(found: dict[str, object]) -> None:

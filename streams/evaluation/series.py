@@ -22,6 +22,17 @@ WEEK_MS = 7 * 86_400_000
 EPISODE_GAP = 10
 """Intervals between alerts of one episode, as in the suite's budget."""
 
+BATCH = 1_000_000
+OFTEN = 10_000
+"""Rows between two words on progress: of the suite, and of objects that take up to a millisecond a row."""
+
+Progress = Callable[[int], None]
+"""Told how many rows are done."""
+
+
+def ignore(done: int) -> None:
+    """Nobody wants to know."""
+
 
 @dataclass(frozen=True, slots=True)
 class SeriesFile:
@@ -58,7 +69,11 @@ def read_series(path: Path) -> SeriesFile:
         raise UserError(f"{path}: series and ts_ms must not be null")
     try:
         encoded: Any = pc.dictionary_encode(table["series"].cast(pa.string()).combine_chunks())
-        ts_ms = table["ts_ms"].cast(pa.int64()).to_numpy().astype(np.int64)
+        stamps: Any = table["ts_ms"]
+        if pa.types.is_timestamp(stamps.type):
+            # As numbers they would be of any unit.
+            stamps = stamps.cast(pa.timestamp("ms"), safe=False)
+        ts_ms = stamps.cast(pa.int64()).to_numpy().astype(np.int64)
         value = table["value"].cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
         label = None
         if "label" in table.column_names:
@@ -80,15 +95,21 @@ def read_series(path: Path) -> SeriesFile:
     )
 
 
-def run_suite(file: SeriesFile, budget: float) -> tuple[Scored, float]:
+def run_suite(file: SeriesFile, budget: float, progress: Progress = ignore) -> tuple[Scored, float]:
     """Score all rows with the suite; return the scores and the seconds it took, without compilation."""
     SuiteBank(budget).score(np.zeros(1, np.int32), np.ones(1, np.int64), np.ones(1))
     begin = perf_counter()
-    return SuiteBank(budget).score(file.number, file.ts_ms, file.value), perf_counter() - begin
+    bank, parts = SuiteBank(budget), []
+    for at in range(0, max(len(file.number), 1), BATCH):
+        part = slice(at, at + BATCH)
+        parts.append(bank.score(file.number[part], file.ts_ms[part], file.value[part]))
+        progress(min(at + BATCH, len(file.number)))
+    scored = Scored(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return scored, perf_counter() - begin
 
 
 def run_detector(
-    file: SeriesFile, make: Callable[[], OnlineDetector]
+    file: SeriesFile, make: Callable[[], OnlineDetector], progress: Progress = ignore
 ) -> tuple[Scored, float, dict[str, str]]:
     """Score all rows with a detector of one series, one object a series; it scores, but never alerts.
 
@@ -104,6 +125,8 @@ def run_detector(
         sample: Any = {"ts_ms": ts_ms, "value": value}
         score[row] = detectors[number].score_one(sample)
         detectors[number].learn_one(sample)
+        if row % OFTEN == 0:
+            progress(row)
     nothing = Scored(score, np.zeros(n, np.int8), np.full(n, -1, np.int64), np.zeros(n, np.int8))
     named = zip(file.names, detectors, strict=True)
     quarantined = {name: each.quarantined for name, each in named if each.quarantined is not None}
@@ -169,12 +192,15 @@ def summarise(file: SeriesFile, scored: Scored, budget: float, seconds: float) -
 
 def _one(name: str, file: SeriesFile, scored: Scored, part: slice) -> dict[str, Any]:
     ts_ms, alert = file.ts_ms[part], scored.alert[part] > 0
-    step = float(np.median(np.diff(ts_ms))) if len(ts_ms) > 1 else 0.0
+    # Equal times are duplicates, not an interval.
+    apart = np.diff(ts_ms)
+    apart = apart[apart > 0]
+    step = float(np.median(apart)) if len(apart) else 0.0
     member = scored.member[part][alert]
     row: dict[str, Any] = {
         "series": name,
         "points": len(ts_ms),
-        "weeks": round(len(ts_ms) * step / WEEK_MS, 4),
+        "weeks": round((len(apart) + 1) * step / WEEK_MS, 4),
         "episodes": _episodes(ts_ms[alert], step),
         "highest": round(float(scored.score[part].max(initial=0.0)), 2),
         "members": {

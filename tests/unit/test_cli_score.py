@@ -113,6 +113,42 @@ def test_a_mistake_is_one_line(arguments, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_folder_that_does_not_exist_is_noticed_before_the_work(series_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("streams.evaluation.series.run_suite", lambda *_: pytest.fail("worked in vain"))
+    with pytest.raises(SystemExit) as ended:
+        command_line(["score", str(series_file), "--out", str(tmp_path / "no" / "scores.parquet")])
+    assert ended.value.code == 2
+    assert "create it first" in capsys.readouterr().err
+
+
+def test_times_may_be_of_any_unit_and_duplicates_shorten_no_week(tmp_path, capsys):
+    n = 2016
+    ts = (np.arange(n) + 1) * 5 * MINUTE
+    value = np.random.default_rng(3).standard_normal(n)
+    found = []
+    for name, times in (
+        ("ms", pa.array(ts)),
+        ("ns", pa.array(ts * 1_000_000).cast(pa.timestamp("ns"))),
+        ("twice", pa.array(np.repeat(ts, 2))),
+    ):
+        path = tmp_path / f"{name}.parquet"
+        values = np.resize(np.repeat(value, len(times) // n), len(times))
+        pq.write_table(pa.table({"series": ["a"] * len(times), "ts_ms": times, "value": values}), path)
+        main(["score", str(path), "--json"])
+        total = json.loads(capsys.readouterr().out)["total"]
+        found.append((total["series_weeks"], total["alerts"]))
+    assert found == [(1.0, found[0][1])] * 3
+
+
+def test_a_long_input_says_on_a_terminal_how_far_it_is(series_file, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("streams.cli.score.SECONDS", 0.0)
+    main(["score", str(series_file), "--json"])
+    told = capsys.readouterr()
+    assert "1,728 of 1,728 points" in told.err
+    assert json.loads(told.out)["total"]["points"] == 1728
+
+
 def test_an_empty_file_is_no_mistake(tmp_path, capsys):
     path = tmp_path / "empty.parquet"
     pq.write_table(

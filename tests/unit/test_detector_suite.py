@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from detectors.online import CHECKS, Reference, RiverAdapter, Suite, available
+from detectors.online import CHECKS, Guarded, Reference, RiverAdapter, Suite, available
 from detectors.suite import SuiteBank
 
 HOUR = 3_600_000
@@ -213,6 +213,7 @@ def test_a_rust_panic_is_quarantined_and_the_series_goes_on():
     for k in range(200):
         adapter.learn_one({"ts_ms": k, "value": 91.0 if k == 150 else float(k % 7)})
     assert adapter.errors == 1
+    assert Guarded(adapter).quarantined == "Panic(), 1 times"
     assert adapter.score_one({"ts_ms": 500, "value": 3.0}) == 0.5
 
 
