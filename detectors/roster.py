@@ -390,7 +390,8 @@ class Roster:
 
     def _evict(self) -> list[int]:
         seen = self.rows["last_ts"][: self.used] > NEVER
-        living = np.array([row for row in np.flatnonzero(seen) if self.series[row] is not None], dtype=int)
+        seen[self.free] = False
+        living = np.flatnonzero(seen)
         count = max(1, self.max_series // _EVICT_SHARE)
         idlest = living[np.lexsort((living, self.rows["last_ts"][living]))][:count]
         for row in map(int, idlest):

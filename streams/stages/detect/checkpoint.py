@@ -51,12 +51,14 @@ class Checkpoint:
 
     def _save(self, owned: Owned) -> None:
         snapshot = owned.unit.snapshot()
+        sequence = snapshot.sequence
+        offsets = [TopicPartition(*key, offset) for key, offset in snapshot.offsets.items()]
         data = owned.store.save_locally(snapshot)
+        del snapshot  # its words need not lie beside the producer's copy of the bytes
         metrics.STATE_STORE_BYTES.labels("detect").set(len(data))
         self._reached(Step.SAVED)  # 5
-        owned.store.publish(data, snapshot.sequence)
+        owned.store.publish(data, sequence)
         self._reached(Step.REPLICATED)  # 6
-        offsets = [TopicPartition(*key, offset) for key, offset in snapshot.offsets.items()]
         if offsets:
             self._commit(offsets)
             self._reached(Step.COMMITTED)  # 7

@@ -33,8 +33,9 @@ BUSY_S = 0.25
 what the last ones took: a turn is what a change has to wait for."""
 TURN_S = 0.1
 """How long a turn waits for a full batch; bounds the delay that batching adds."""
-QUEUED_KBYTES = 32_768
-"""Fetched and not yet decoded, at most; librdkafka's own default is twice that."""
+QUEUED_KBYTES = 16_384
+"""Fetched and not yet decoded, at most: half a second of single samples or of log lines. librdkafka's own
+is four times that."""
 SHORT_SNAPSHOT_S = 0.5
 SNAPSHOT_SHARE = 0.1
 """Of all time, at most, for snapshots that are not short: those of a million series take seconds, and are
