@@ -43,6 +43,25 @@ def test_a_section_without_content_is_left_out(field, heading):
     assert heading not in shown(ALERT.model_copy(update={field: ()}))
 
 
+def test_the_heaviest_terms_are_printed_for_and_against_and_light_ones_give_way():
+    weights = [0.1, 3.0, -2.0, 0.2, 1.0, 0.5, 0.9, -0.05]
+    terms = tuple(
+        ALERT.confidence.terms[0].model_copy(update={"name": f"t{k}", "contribution": weight})
+        for k, weight in enumerate(weights)
+    )
+    confidence = ALERT.confidence.model_copy(update={"terms": terms})
+    text = shown(ALERT.model_copy(update={"confidence": confidence}))
+    printed = [word for line in text.splitlines() for word in line.split() if word[0] in "+-" and "." in word]
+    assert printed == ["+3.00", "-2.00", "+1.00", "+0.90", "+0.50", "+0.20"]
+
+
+def test_a_card_says_what_is_new_and_what_was_merged_into_it():
+    now = {"what_changed": "the first hypothesis is now db, it was web", "supersedes": ("hw-younger",)}
+    text = shown(ALERT.model_copy(update={"incident": ALERT.incident.model_copy(update=now)}))
+    assert "new in this revision: the first hypothesis is now db" in text
+    assert "merged into this one: hw-younger" in text
+
+
 def test_an_abstention_names_no_likely_cause():
     text = shown(ALERT.model_copy(update={"verdict": "conflicting_signals", "root_cause": None}))
     assert "The signals contradict each other" in text
