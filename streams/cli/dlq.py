@@ -32,7 +32,9 @@ MAX_PREVIEW = 400
 def list_letters(
     topic: FromTopic = None,
     reason: Reason = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many; the rest is counted.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, help="The newest letters and the commonest reasons, so many of each.")
+    ] = 20,
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
@@ -67,8 +69,10 @@ def list_letters(
             f"{each.why.reason[:120]}{again}{done}"
         )
     typer.echo("")
-    for (name, why), count in counts.most_common():
+    for (name, why), count in counts.most_common(limit):
         typer.echo(f"{count:>8} × {name}: {why}")
+    if len(counts) > limit:
+        typer.echo(f"         and {len(counts) - limit} more reasons; --json has all")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # or `show -1` would be an option

@@ -69,6 +69,12 @@ def test_letters_are_listed_and_counted_by_reason(poisoned, dlq):
     assert "not JSON" not in said.out
 
 
+def test_a_long_list_of_reasons_is_cut_where_a_person_stops_reading(poisoned, dlq):
+    _, said = dlq("list", "--limit", "1")
+    assert said.out.count(" × ") == 1
+    assert "and 1 more reasons; --json has all" in said.out
+
+
 def test_the_newest_letter_is_shown_by_counting_from_the_end(poisoned, dlq):
     newest = max(each.offset for each in LetterBox(poisoned.settings.kafka).all())
     found = [json.loads(dlq("show", number, "--json")[1].out) for number in ("-1", str(newest))]
