@@ -1,4 +1,4 @@
-"""Many series as few words: each field's words once, and four bytes a field and series that point to them.
+"""Many series as few words: each field's words once, and two or four bytes a field and series for which.
 
 As lists of strings the names of a million series are a quarter of a gigabyte of JSON and most of a restore.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,8 @@ _AT_ONCE = 65_536
 """Series that are built at once: numbers as Python's objects are ten times as large as they are here."""
 
 
-def packed(series: Sequence[Series | None]) -> tuple[Words, NDArray[np.int32]]:
-    """Return the words, and their numbers as int32[field, series]; -1 where there is no series.
+def packed(series: Sequence[Series | None]) -> tuple[Words, NDArray[np.signedinteger[Any]]]:
+    """Return the words, and their numbers as int16 or int32[field, series]; -1 where there is no series.
 
     Examples
     --------
@@ -35,20 +36,19 @@ def packed(series: Sequence[Series | None]) -> tuple[Words, NDArray[np.int32]]:
     """
     there = np.fromiter((each is not None for each in series), np.bool_, len(series))
     # Eight bytes a series that need not be twice: as a rule all are there.
-    present = series if there.all() else [each for each in series if each is not None]
-    numbers = np.full((_FIELDS, len(series)), -1, np.int32)
-    words: Words = []
-    for field in range(_FIELDS):
-        take = itemgetter(field)
-        known = {word: number for number, word in enumerate(dict.fromkeys(map(take, present)))}
-        numbers[field, there] = np.fromiter(
-            map(known.__getitem__, map(take, present)), np.int32, len(present)
-        )
-        words.append([word.value if isinstance(word, Kind) else word for word in known])
-    return words, numbers
+    present: Sequence[Any] = series if there.all() else [each for each in series if each is not None]
+    fields = [itemgetter(field) for field in range(_FIELDS)]
+    known = [{word: n for n, word in enumerate(dict.fromkeys(map(take, present)))} for take in fields]
+    small = max(map(len, known)) <= np.iinfo(np.int16).max
+    numbers: NDArray[np.signedinteger[Any]] = np.full(
+        (_FIELDS, len(series)), -1, np.int16 if small else np.int32
+    )
+    for row, take, each in zip(numbers, fields, known, strict=True):
+        row[there] = np.fromiter(map(each.__getitem__, map(take, present)), row.dtype, len(present))
+    return [[word.value if isinstance(word, Kind) else word for word in each] for each in known], numbers
 
 
-def unpacked(words: Words, numbers: NDArray[np.int32]) -> list[Series | None]:
+def unpacked(words: Words, numbers: NDArray[np.signedinteger[Any]]) -> list[Series | None]:
     """Return what `packed` was given; equal words are one object.
 
     Raises

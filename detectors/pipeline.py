@@ -251,7 +251,7 @@ class Detector:
         arrays |= {"held.ts_ms": held.ts_ms, "held.series": held.series, "held.value": held.value}
         return pieces(header, arrays)
 
-    def _named(self) -> tuple[Words, NDArray[np.int32], NDArray[np.int32]]:
+    def _named(self) -> tuple[Words, NDArray[np.signedinteger[Any]], NDArray[np.int32]]:
         """Return all series, those of the catalog first, and which of them each row has, or -1."""
         roster, catalog = self._roster, self.catalog
         series = catalog.everything()

@@ -94,3 +94,11 @@ def test_a_state_of_the_version_before_is_read():
 def test_names_read_back_as_they_were_written(series):
     assert unpacked(*packed(series)) == series
     assert packed(unpacked(*packed(series)))[0] == packed(series)[0]
+
+
+@pytest.mark.parametrize(("words", "bytes_each"), [(2**15 - 1, 2), (2**15, 4)])
+def test_numbers_of_words_are_as_wide_as_there_are_words(words, bytes_each):
+    series = [Series("cart", f"metric-{number}") for number in range(words)]
+    found = packed(series)
+    assert found[1].itemsize == bytes_each
+    assert unpacked(*found) == series

@@ -102,7 +102,7 @@ def _take(
 
 
 def _take_entry(
-    entry: LogEntry, ts_ms: int, attributes: dict[str, str], resource: Resource, into: TelemetryBuilder
+    entry: LogEntry, ts_ms: int, attributes: Attributes, resource: Resource, into: TelemetryBuilder
 ) -> int:
     if flags.is_evaluation(entry.event_name, entry.attributes):
         return flags.take(entry.attributes, ts_ms, resource, into)

@@ -20,7 +20,7 @@ def _is_ascii(buf: NDArray[np.uint8], start: np.uint64, end: np.uint64) -> bool:
     found = np.uint8(0)
     for at in range(start, end):
         found |= buf[at]
-    return found < np.uint8(0x80)
+    return bool(found < np.uint8(0x80))
 
 
 @compiled
@@ -54,7 +54,7 @@ def _is_scalar(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64) -> bool:
         if at > end or field == np.uint64(0) or field == np.uint64(5) or field == np.uint64(6):
             return False
         at = skip(buf, at, end, tag & np.uint64(7))
-    return at == end
+    return bool(at == end)
 
 
 @compiled
@@ -78,7 +78,7 @@ def _is_idle(
         elif not _is_scalar(buf, at, at + length):
             return False
         at += length
-    return at == end
+    return bool(at == end)
 
 
 @compiled
@@ -231,7 +231,7 @@ def scan_logs(
                     length = np.uint64(0)
                     if body_start < body_end:
                         length, body_start = varint(buf, body_start, body_end)
-                    plain = (
+                    plain = bool(
                         tag == np.uint64(0x0A)
                         and length > np.uint64(0)
                         and body_start <= body_end
