@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -57,6 +58,16 @@ class Health:
         return self._elapsed_s() - self._turned_at_s < STUCK_AFTER_S
 
 
+class Server(ThreadingHTTPServer):
+    """Answers probes; one that hangs up before the answer is no news, and no traceback."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log what went wrong in one line, unless who asked has left."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError):
+            log.error("a probe was not answered", reason=repr(error))
+
+
 class Endpoint:
     """The HTTP server, in a thread of its own."""
 
@@ -101,7 +112,7 @@ class Endpoint:
                 """Stay silent: probes come every few seconds."""
 
         try:
-            self._server = ThreadingHTTPServer((settings.host, settings.port), Handler)
+            self._server = Server((settings.host, settings.port), Handler)
         except OSError as error:
             raise UserError(
                 f"cannot serve health and metrics on {settings.host}:{settings.port}: {error.strerror}; "
