@@ -1,21 +1,24 @@
 """The fitted prior of `correlator.confidence`; written by `headwater calibrate`, not by hand."""
 
-BIAS = 0.8898
+BIAS = 1.485
 WEIGHTS = {
-    "score": 0.6599,
-    "explains": 0.9339,
-    "flips": -0.4583,
-    "change": 0.6817,
+    "lead": 0.0629,
+    "score": 0.437,
+    "explains": 0.8223,
+    "flips": -0.5837,
+    "change": 0.8955,
 }
 CENTRE = {
-    "score": 2.2083,
-    "explains": 0.818,
-    "flips": 0.4148,
-    "change": 0.6279,
+    "lead": 1.6262,
+    "score": 2.2689,
+    "explains": 0.8522,
+    "flips": 0.289,
+    "change": 0.6286,
 }
 SCALE = {
-    "score": 0.4198,
-    "explains": 0.2268,
-    "flips": 0.7877,
-    "change": 0.6259,
+    "lead": 0.687,
+    "score": 0.3975,
+    "explains": 0.1876,
+    "flips": 0.6587,
+    "change": 0.6249,
 }
