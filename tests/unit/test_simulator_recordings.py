@@ -67,7 +67,8 @@ def test_in_cascade_the_loudest_is_not_the_cause(scenario):
     (truth,) = lines(scenario("cascade") / "truth.jsonl")
     assert truth["root_service"] == "auth"
     assert truth["symptom_service"] not in (None, "auth")
-    assert truth["path"][0] == {"service": "auth", "from": None, "first_ms": truth["observable_ms"]}
+    began = {"service": "auth", "from": None, "also_from": [], "first_ms": truth["observable_ms"]}
+    assert truth["path"][0] == began
     assert {hop["service"] for hop in truth["path"]} >= {"web", "gateway", "checkout"}
     assert truth["tellable"]
 
