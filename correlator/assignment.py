@@ -16,6 +16,7 @@ from correlator.opening import (
     pressure,
 )
 from correlator.service_evidence import ServiceEvidence, weigh
+from correlator.topology import Topology
 
 YOUNG_MS = 3_600_000
 """Crowds, jobs and sessions come and go within an hour; a younger baseline has not met them."""
@@ -48,18 +49,18 @@ def assign(memory: Memory, now_ms: int, open_at: float) -> set[str]:
     waiting = sorted(pressures.values(), key=lambda p: (-p.value, p.service))
     threshold = open_at * _caution(memory, now_ms)
     for state in memory.in_order():
-        if state.grows(now_ms):
-            near = surroundings(state.services, topology, now_ms)
-            near |= connected(state.top, topology, now_ms) if state.top else set()
-        elif state.burns(now_ms) and state.top:
-            near = connected(state.top, topology, now_ms)
-        else:
+        grows = state.grows(now_ms)
+        if not grows and not (state.burns(now_ms) and state.top):
             continue
+        reached = connected(state.top, topology, now_ms) if state.top else set()
+        near = surroundings(state.services, topology, now_ms) | reached if grows else reached
         for p in waiting:
-            if p.value >= JOIN_AT and (p.service in near or not len(topology)):
-                if p.value >= threshold and _stands_apart(p, evidence[p.service], state, memory, now_ms):
-                    continue
-                _join(state, evidence[p.service], now_ms, touched)
+            mine = evidence[p.service]
+            if p.value < JOIN_AT or (len(topology) and p.service not in near):
+                continue
+            if p.value >= threshold and _stands_apart(p, mine, state, reached, topology, now_ms):
+                continue
+            _join(state, mine, now_ms, touched)
         taken = state.services
         waiting = [p for p in waiting if p.service not in taken]
     while waiting and waiting[0].value >= threshold:
@@ -81,23 +82,26 @@ APART_MS = 60_000
 
 
 def _stands_apart(
-    p: Pressure, mine: ServiceEvidence, state: OpenIncident, memory: Memory, now_ms: int
+    p: Pressure,
+    mine: ServiceEvidence,
+    state: OpenIncident,
+    reached: set[str],
+    topology: Topology,
+    now_ms: int,
 ) -> bool:
     """Whether a service near an open incident has a trouble of its own: two faults at once are two incidents.
 
     It is enough to open an incident, began clearly later, and neither calls what is thought to be the root
-    there, over however many services, nor is called by it.
+    there, over however many services (`reached`), nor is called by it.
     """
-    topology, began = memory.topology, mine.onset_ms
+    began = mine.onset_ms
     if not p.corroborated or state.top is None or p.service in state.services or not len(topology):
         return False
     if state.interval_ms >= COARSE_MS:
         return False  # what samples of minutes say first is chance
     if began is None or began < state.onset_ms + max(APART_MS, 2 * state.interval_ms):
         return False
-    return p.service not in connected(state.top, topology, now_ms) and state.top not in connected(
-        p.service, topology, now_ms
-    )
+    return p.service not in reached and state.top not in connected(p.service, topology, now_ms)
 
 
 def merge(memory: Memory, now_ms: int) -> list[OpenIncident]:
