@@ -15,6 +15,17 @@ from streams.serve import Health
 from streams.settings import Settings
 
 
+class Announced(Health):
+    """Writes a byte to `UP_FD` when it is first ready."""
+
+    def ready(self) -> None:
+        first = not self.ready_event.is_set()
+        super().ready()
+        if first and (up := int(os.environ["UP_FD"])) >= 0:
+            os.write(up, b"!")
+            os.environ["UP_FD"] = "-1"
+
+
 def main() -> None:
     settings = Settings(**json.loads(Path(sys.argv[1]).read_text()))
     step, nth = (sys.argv[3], int(sys.argv[4])) if len(sys.argv) > 3 else ("", 0)
@@ -31,15 +42,15 @@ def main() -> None:
         from streams.stages.detect import DetectStage
 
         # Small batches, so that a crash falls between them.
-        DetectStage(settings, Health(), reached=reached, batch=100).run(stop)
+        DetectStage(settings, Announced(), reached=reached, batch=100).run(stop)
     elif sys.argv[2] == "route":
         from streams.stages.route import RouteStage
 
-        RouteStage(settings, Health(), reached=reached, batch=100).run(stop)
+        RouteStage(settings, Announced(), reached=reached, batch=100).run(stop)
     else:
         from streams.stages.correlate import CorrelateStage
 
-        CorrelateStage(settings, Health(), reached=reached, checkpoint_records=5).run(stop)
+        CorrelateStage(settings, Announced(), reached=reached, checkpoint_records=5).run(stop)
 
 
 if __name__ == "__main__":
