@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import TypedDict
 
 from detectors.anomaly import Family
@@ -80,6 +81,7 @@ _STATUS_CLASS = re.compile(r"(?<=[1-5])XX")
 _SPLIT = re.compile(r"[^a-z0-9]+")
 
 
+@lru_cache(maxsize=65_536)  # a million series have some hundred names; a restore asks for each several times
 def tokens(name: str) -> tuple[str, ...]:
     """Split a metric name into lower-case words.
 
@@ -141,6 +143,7 @@ _UNIT_NAMES |= {"microseconds": "us", "µs": "us", "nanoseconds": "ns", "bytes":
 """Spelled-out units (CloudWatch, Prometheus' names) in UCUM."""
 _SECONDS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "second": 1.0, "ms": 1e3, "milliseconds": 1e3}
 _SECONDS |= {"millis": 1e3, "us": 1e6, "µs": 1e6, "microseconds": 1e6, "ns": 1e9, "nanoseconds": 1e9}
+_TIMED = _LATENCY.union(_SECONDS) - {"s"}
 _RATE = words_of("rate rps qps tps ops per second workload load throughput persecond")
 _AVERAGED_LOAD = words_of("average avg 1m 5m 15m 10s")
 """Beside `load`: the length of a run queue, not requests."""
@@ -225,9 +228,10 @@ def unit_of(series: Series) -> str | None:
 
 def sums_time(series: Series) -> bool:
     """Tell whether a counter or a delta adds up how long things took."""
+    if series.kind is Kind.GAUGE:
+        return False
     words = tokens(series.metric)
-    timed = _LATENCY.union(_SECONDS) - {"s"}
-    return series.kind is not Kind.GAUGE and words[-1:] == ("sum",) and bool(timed.intersection(words))
+    return words[-1:] == ("sum",) and not _TIMED.isdisjoint(words)
 
 
 def is_log(series: Series) -> bool:
