@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from correlator.evidence_window import COARSE_MS
+from correlator.apart import beside
 from correlator.grouping import JOIN_AT, OpenIncident, connected, surroundings
 from correlator.incident import incident_id
-from correlator.inference import agreement, demand, time_between
 from correlator.memory import Memory
-from correlator.opening import (
-    RECENT_CHANGE_MS,
-    RESTARTS,
-    WARM_UP_MS,
-    Pressure,
-    in_maintenance,
-    pressure,
-)
-from correlator.service_evidence import ServiceEvidence, weigh
-from correlator.topology import Topology
+from correlator.present import pressures, weigh_now
+from correlator.service_evidence import ServiceEvidence
 
 YOUNG_MS = 3_600_000
 """Crowds, jobs and sessions come and go within an hour; a younger baseline has not met them."""
@@ -42,26 +33,27 @@ def assign(memory: Memory, now_ms: int, open_at: float) -> set[str]:
     set of str
         Ids of incidents that something joined.
     """
-    evidence = _weigh_now(memory, now_ms)
-    pressures = _pressures(memory, evidence, now_ms)
+    evidence = weigh_now(memory, now_ms, memory.live.values())
     touched: set[str] = set()
     topology = memory.topology
-    waiting = sorted(pressures.values(), key=lambda p: (-p.value, p.service))
+    found = pressures(memory, evidence, now_ms)
+    waiting = sorted(found.values(), key=lambda p: (-p.value, p.service))
     threshold = open_at * _caution(memory, now_ms)
+    left: dict[str, list[OpenIncident]] = {}
     for state in memory.in_order():
         grows = state.grows(now_ms)
         if not grows and not (state.burns(now_ms) and state.top):
             continue
         reached = connected(state.top, topology, now_ms) if state.top else set()
         near = surroundings(state.services, topology, now_ms) | reached if grows else reached
-        for p in waiting:
-            mine = evidence[p.service]
-            if p.value < JOIN_AT or (len(topology) and p.service not in near):
-                continue
-            if p.value >= threshold and _stands_apart(p, mine, state, reached, topology, now_ms):
-                continue
-            _join(state, mine, now_ms, touched)
-        taken = state.services
+        related = [p for p in waiting if p.value >= JOIN_AT and (p.service in near or not len(topology))]
+        apart = beside(memory, state, related, threshold, now_ms)
+        for p in related:
+            if p.service in apart:
+                left.setdefault(p.service, []).append(state)
+            else:
+                _join(state, evidence[p.service], now_ms, touched)
+        taken = state.services - apart
         waiting = [p for p in waiting if p.service not in taken]
     while waiting and waiting[0].value >= threshold:
         first = waiting[0]
@@ -69,39 +61,15 @@ def assign(memory: Memory, now_ms: int, open_at: float) -> set[str]:
         if opened is None:
             waiting = waiting[1:]
             continue
+        for state in left.get(first.service, ()):
+            opened.apart_from += (state.id,)
+            state.services.discard(first.service)
         near = surroundings([first.service], topology, now_ms)
         for p in waiting:
             if p.value >= JOIN_AT and (p.service in near or not len(topology)):
                 _join(opened, evidence[p.service], now_ms, touched)
         waiting = [p for p in waiting if p.service not in opened.services]
     return touched
-
-
-APART_MS = 60_000
-"""How much later it must have begun to be a matter of its own: a cascade takes seconds a hop."""
-
-
-def _stands_apart(
-    p: Pressure,
-    mine: ServiceEvidence,
-    state: OpenIncident,
-    reached: set[str],
-    topology: Topology,
-    now_ms: int,
-) -> bool:
-    """Whether a service near an open incident has a trouble of its own: two faults at once are two incidents.
-
-    It is enough to open an incident, began clearly later, and neither calls what is thought to be the root
-    there, over however many services (`reached`), nor is called by it.
-    """
-    began = mine.onset_ms
-    if not p.corroborated or state.top is None or p.service in state.services or not len(topology):
-        return False
-    if state.interval_ms >= COARSE_MS:
-        return False  # what samples of minutes say first is chance
-    if began is None or began < state.onset_ms + max(APART_MS, 2 * state.interval_ms):
-        return False
-    return p.service not in reached and state.top not in connected(p.service, topology, now_ms)
 
 
 def merge(memory: Memory, now_ms: int) -> list[OpenIncident]:
@@ -118,6 +86,8 @@ def merge(memory: Memory, now_ms: int) -> list[OpenIncident]:
         for younger in growing[position + 1 :]:
             if older.merged_into or younger.merged_into or not older.top or not younger.top:
                 continue
+            if older.id in younger.apart_from:
+                continue
             bridged = older.services & younger.services or (
                 younger.top in connected(older.top, memory.topology, now_ms)
                 or older.top in connected(younger.top, memory.topology, now_ms)
@@ -130,36 +100,6 @@ def merge(memory: Memory, now_ms: int) -> list[OpenIncident]:
                 younger.merged_into = older.id
                 gone.append(younger)
     return gone
-
-
-def _weigh_now(memory: Memory, now_ms: int) -> dict[str, ServiceEvidence]:
-    longest = max((e.anomaly.interval_ms for e in memory.live.values()), default=0)
-    from_ms = now_ms - longest * 3 // 2
-    evidence = weigh(memory.live.values(), from_ms, now_ms, confirmed=True)
-    time_between(evidence, from_ms, now_ms)
-    agreement(evidence, memory.topology, now_ms)
-    demand(evidence, memory.topology, from_ms, now_ms, now_ms)
-    for mine in evidence.values():
-        mine.settle()
-    return evidence
-
-
-def _pressures(memory: Memory, evidence: dict[str, ServiceEvidence], now_ms: int) -> dict[str, Pressure]:
-    found = {}
-    for service in sorted(evidence):
-        mine = evidence[service]
-        if mine.excess < JOIN_AT:
-            continue
-        callers = [
-            evidence[n.service] for n in memory.topology.callers(service, now_ms) if n.service in evidence
-        ]
-        changes = [c for c in memory.window.changes.get(service, {}).values() if c.ts_ms <= now_ms]
-        if in_maintenance(changes, now_ms):
-            continue
-        changed = any(now_ms - RECENT_CHANGE_MS <= c.ts_ms for c in changes)
-        warming = any(now_ms - WARM_UP_MS <= c.ts_ms and c.kind in RESTARTS for c in changes)
-        found[service] = pressure(mine, callers, changed, warming, service in memory.window.felt)
-    return found
 
 
 def _caution(memory: Memory, now_ms: int) -> float:

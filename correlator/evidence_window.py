@@ -67,7 +67,7 @@ class Episode:
             self.highest = update.score
             later = update.ts_ms + max(ARMED_MS // 4, update.interval_ms)
             self.grown_until_ms = max(self.grown_until_ms, later)
-        if self.worst is None or update.score > self.worst[0]:
+        if self.worst is None or (update.score > self.worst[0] and _is_its_own(update)):
             self.worst = update.score, update.observed, update.expected
         if update.ts_ms >= self.anomaly.ts_ms:
             self.anomaly = update.model_copy(update={"sample": ()}) if update.sample else update
@@ -123,6 +123,11 @@ class Episode:
         if news_from_ms is None or self.anomaly.first_ms >= news_from_ms - self._slack_ms:
             return best
         return max(0.0, best - max(s for ts, s in self.trace if ts < news_from_ms or ts == self.trace[0][0]))
+
+
+def _is_its_own(update: Anomaly) -> bool:
+    """Whether what is observed lies on the side that the episode is about: a surge may end in a collapse."""
+    return (update.observed >= update.expected) == (update.direction == "up")
 
 
 class EvidenceWindow:

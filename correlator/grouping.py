@@ -44,6 +44,8 @@ class OpenIncident:
     merged_into: str | None = None
     last_burning_ms: int = 0
     """When its root last deviated in what users feel or what breaks, news or not."""
+    apart_from: tuple[str, ...] = ()
+    """Open incidents next to which it began as a matter of its own: it is not merged into them."""
 
     @property
     def growth_ms(self) -> int:
@@ -90,13 +92,18 @@ def burning(state: OpenIncident, live: Iterable[Episode]) -> bool:
     return False
 
 
-def connected(root: str, topology: Topology, at_ms: int, hops: int = 4) -> set[str]:
-    """What a burning root reaches: its transitive callers, and what it calls itself."""
+def dependents(root: str, topology: Topology, at_ms: int, hops: int = 4) -> set[str]:
+    """What suffers from a burning root: its transitive callers, itself included."""
     reached, frontier = {root}, {root}
     for _ in range(hops):
         frontier = {n.service for service in frontier for n in topology.callers(service, at_ms)} - reached
         reached |= frontier
-    return reached | {n.service for n in topology.callees(root, at_ms)}
+    return reached
+
+
+def connected(root: str, topology: Topology, at_ms: int, hops: int = 4) -> set[str]:
+    """What a burning root reaches: its transitive callers, and what it calls itself."""
+    return dependents(root, topology, at_ms, hops) | {n.service for n in topology.callees(root, at_ms)}
 
 
 def surroundings(services: Iterable[str], topology: Topology, at_ms: int, hops: int = HOPS) -> set[str]:

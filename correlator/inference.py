@@ -67,10 +67,10 @@ def _is_slow(mine: ServiceEvidence, from_ms: int, to_ms: int) -> bool:
 def agreement(evidence: dict[str, ServiceEvidence], topology: Topology, at_ms: int) -> None:
     """Share out what edges say between their two ends, by who agrees (Mill's methods).
 
-    For an edge X → Y that deviates, with m of the k callers of Y seeing it and n of the l callees of X being
-    seen so: Y's part is (w + (1 − w)·m/k) · (1 − .6·n/l), its first factor 1 for k < 2, n/l counted for n ≥
-    2. What X sees on n ≥ 2 of its l ways out is X's: its waiting counts up to a half more and needs no
-    callee.
+    For an edge X → Y that deviates, with m of the k callers of Y seeing it (of those whose calls are
+    observed: a drawn arrow sees nothing) and n of the l callees of X being seen so: Y's part is
+    (w + (1 − w)·m/k) · (1 − .6·n/l), its first factor 1 for k < 2, n/l counted for n ≥ 2. What X sees on
+    n ≥ 2 of its l ways out is X's: its waiting counts up to a half more and needs no callee.
     """
     seen_out: dict[str, set[str]] = {}
     for service, mine in evidence.items():
@@ -92,7 +92,7 @@ def agreement(evidence: dict[str, ServiceEvidence], topology: Topology, at_ms: i
             if mine.spread > 0.0 and (group := mine.groups.get(name)) is not None:
                 group.value *= 1.0 + 0.5 * mine.spread
         if mine.callers:
-            known = {n.service for n in topology.callers(service, at_ms)} | mine.callers
+            known = {n.service for n in topology.callers(service, at_ms) if n.observed} | mine.callers
             _share_out(mine, len(known), spread)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from correlator.evidence_window import Episode
 from correlator.factors.dependencies import unexplained_share
+from correlator.factors.traffic import rush_at
 from correlator.incident import CauseKind, EvidenceLine
 from correlator.opening import ALONE
 from correlator.ranking import Scored
@@ -99,6 +100,8 @@ def kind_of(scored: Scored, scene: Scene) -> CauseKind:
 
     if adds("job_recurrence") >= JOB_COUNTS:
         return CauseKind.JOB
+    if rush_at(scored.candidate.service, scene) > 1.0:
+        return CauseKind.TRAFFIC
     if adds("new_against_old") >= NEW_ALONE:
         return CauseKind.CHANGE
     own = (1.0 + unexplained_share(scored.candidate.service, scene)) / 2.0

@@ -81,6 +81,9 @@ class Fact:
         return float(trust * 0.5 ** (unseen_ms / half_life_ms))
 
 
+UNSEEN = frozenset({EdgeSource.DECLARED, EdgeSource.INFERRED})
+
+
 class Neighbour(NamedTuple):
     """An adjacent entity as of a time: who says so and how far it is believed."""
 
@@ -93,6 +96,11 @@ class Neighbour(NamedTuple):
     def declared(self) -> bool:
         """Whether somebody wrote the edge down."""
         return EdgeSource.DECLARED in self.sources
+
+    @property
+    def observed(self) -> bool:
+        """Whether calls over the edge are seen, not only written down or inferred."""
+        return any(source not in UNSEEN for source in self.sources)
 
 
 class Topology:

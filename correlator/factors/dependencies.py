@@ -4,9 +4,10 @@ Each group of evidence g of a service X is explained, up to a share, by the call
 could have caused it: errors by errors, silence or timeouts of Y, latency by latency, gap, errors or
 saturation of Y. With p the strongest such evidence of Y and a the part of X's failures or delay that its
 calls to Y amount to (`attribution.amounts`), Σ_g share_g · g_X · max(1 − e^(−(p/2)²), a) · belief is taken
-off: noise in a callee explains next to nothing, clear illness nearly all that is handed on. Shares follow
-what propagates along calls (errors, waiting, blocked threads; hardly work). Topological explaining-away as in
-MicroRCA and Sage.
+off; less what X brought on Y by asking more of it, what a rush of users brought on both (`traffic`), and
+what may be X's own because nobody else sees it (`one_sided`). Noise in a callee explains next to nothing,
+clear illness nearly all that is handed on. Shares follow what propagates along calls (errors, waiting,
+blocked threads; hardly work). Topological explaining-away as in MicroRCA and Sage.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from __future__ import annotations
 import math
 
 from correlator.attribution import amounts
+from correlator.factors.one_sided import doubt
 from correlator.factors.term import Candidate, Term
-from correlator.factors.traffic import pushed_by
+from correlator.factors.traffic import pushed_by, rushed
 from correlator.scene import Scene, once
 
 NAME = "explained_by_dependencies"
@@ -46,10 +48,23 @@ FAILING = {
     "log": 0.6,
     "flow": 0.6,
     "starves": 0.6,
+    "latc": 0.6,
+    "out": 0.6,
 }
 """Groups of Y that make its callers fail, with their force."""
-SLOW = {"lat": 1.0, "gap": 1.0, "stale": 1.0, "err": 0.7, "sat": 0.6, "cpu": 0.5, "mem": 0.4, "io": 0.3}
-"""Groups of Y that make its callers wait."""
+SLOW = {
+    "lat": 1.0,
+    "gap": 1.0,
+    "stale": 1.0,
+    "err": 0.7,
+    "sat": 0.6,
+    "cpu": 0.5,
+    "mem": 0.4,
+    "io": 0.3,
+    "latc": 0.5,
+    "out": 0.5,
+}
+"""Groups of Y that make its callers wait; what goes wrong on Y's own ways out goes on to its callers."""
 AMOUNT = {"err": "err", "log": "err", "lat": "lat", "sat": "lat"}
 """Groups of X that an amount accounts for: failures are logged, what takes longer keeps more in flight."""
 CAUSED_BY: dict[str, dict[str, float]] = {"err": FAILING, "log": FAILING, "flow": FAILING, "starves": FAILING}
@@ -84,7 +99,12 @@ def explained(service: str, scene: Scene) -> tuple[float, str]:
             accounted = (1.0 - math.exp(-((force / 2.0) ** 2))) * neighbour.belief
             enough = amounts((service, neighbour.service), scene).get(AMOUNT.get(group, ""), 0.0)
             accounted = max(accounted, enough * neighbour.belief)
-            accounted *= 1.0 - pushed_by(mine, scene.evidence[neighbour.service])
+            accounted *= 1.0 - max(
+                pushed_by(mine, scene.evidence[neighbour.service]), rushed(service, neighbour.service, scene)
+            )
+            doubted = doubt(neighbour.service, scene)
+            if doubted.witness == service:
+                accounted *= 1.0 - doubted.share
             if accounted > best:
                 best, name = accounted, neighbour.service
         if best > 0.0:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from correlator import Engine
+from correlator.evidence import Change, ChangeKind, EdgeSource, Progress
 from detectors.anomaly import Family
 from tests.unit.test_correlator_demand import T0, anomaly, calls, ranked
 
@@ -42,9 +44,6 @@ def short_of(metric):
 
 
 def score_of_store(metric):
-    from correlator import Engine
-    from correlator.evidence import Progress
-
     engine = Engine("shop")
     for item in short_of(metric):
         engine.apply(item)
@@ -69,3 +68,67 @@ def test_a_full_memory_that_none_of_the_harm_depends_on_is_no_root(beside, root)
         anomaly("web", Family.ERROR, 60.0, 0.0, score=3.0, unit="%"),
     ]
     assert ranked(items)[0] == root
+
+
+def changed(service, minutes_before):
+    return Change(
+        id=f"c-{service}",
+        domain="shop",
+        ts_ms=T0 - minutes_before * 60_000,
+        kind=ChangeKind.CONFIG,
+        service=service,
+        summary="connection pool resized",
+    )
+
+
+def waits_alone():
+    """Web alone waits for the store, and fails; the store, which has telemetry, shows nothing."""
+    yield calls("web", "store")
+    yield anomaly("store", Family.CPU, 1.3, score=2.0, unit="{cpu}", at_ms=T0 - 90 * 60_000)
+    yield anomaly("web", Family.GAP, 3.0, 0.01, peer="store", score=9.0)
+    yield anomaly("web", Family.ERROR, 70.0, 0.0, peer="store", score=9.0, unit="%")
+    yield anomaly("web", Family.ERROR, 70.0, 0.0, score=6.0, unit="%")
+    yield anomaly("web", Family.LATENCY, 3.0, 0.1, score=6.0)
+
+
+@pytest.mark.parametrize(("changes", "root"), [((), "store"), ((changed("web", 1),), "web")])
+def test_what_only_a_caller_sees_that_was_just_changed_is_the_callers(changes, root):
+    assert ranked([*changes, *waits_alone()])[0] == root
+
+
+@pytest.mark.parametrize(("source", "root"), [(EdgeSource.SPAN, "batch"), (EdgeSource.DECLARED, "store")])
+def test_callers_whose_calls_nobody_measures_do_not_speak_for_the_callee(source, root):
+    items = [
+        calls("web", "store"),
+        anomaly("web", Family.ERROR, 60.0, 0.0, peer="store", score=9.0, unit="%"),
+    ]
+    items += [calls(c, "store").model_copy(update={"source": source}) for c in ("a", "b", "c", "d")]
+    items += [anomaly("batch", Family.SATURATION, 3.0, score=5.4)]
+    assert ranked(items)[0] == root
+
+
+def rush(times, fails_at_once):
+    """Requests enter at web, which nobody calls; the api below is swamped by as much."""
+    at = T0 + 60_000
+    yield calls("web", "api")
+    yield anomaly("web", Family.LOAD, times, unit="{request}", score=7.0)
+    yield anomaly("web", Family.LOAD, times, peer="api", unit="{call}", score=7.0)
+    for service, score in (("api", 6.0), ("web", 9.0)):
+        yield anomaly(service, Family.LATENCY, 9.0, 0.1, score=score)
+        yield anomaly(service, Family.SATURATION, 90.0, score=score)
+        failing_ms = at if fails_at_once else at + 60_000
+        yield anomaly(service, Family.ERROR, 40.0, 0.0, score=score, unit="%", at_ms=failing_ms)
+
+
+@pytest.mark.parametrize(
+    ("times", "fails_at_once", "root"),
+    [(6.0, False, "web"), (1.6, False, "api"), (2.8, True, "api")],
+)
+def test_a_rush_of_users_is_the_root_of_what_it_swamps_unless_failures_came_first(times, fails_at_once, root):
+    engine = Engine("shop")
+    for item in rush(times, fails_at_once):
+        engine.apply(item)
+    engine.apply(Progress(domain="shop", source="p0", watermark_ms=T0 + 360_000))
+    first = engine.rank_at(T0).hypotheses[0]
+    assert first.service == root
+    assert (first.kind == "traffic") == (root == "web")
