@@ -48,6 +48,7 @@ def figures(scored: Sequence[Scored], wall_s: float | None = None) -> dict[str, 
         "right_change": _right_change(cases),
         "innocent_change_blamed": _share(sum(case.innocent_blamed for case in cases), len(cases)),
         "right_path": _right_path(cases),
+        "tellable": _tellable(cases),
         **_confidence(judged),
         "candidates": sum(opening.is_candidate for opening in openings),
         "llm_calls": 0,
@@ -101,6 +102,26 @@ def _right_path(cases: Sequence[Case]) -> float | None:
     """Of the faults whose spreading is known: how often the last chain is exactly that way."""
     known = [case.path_right for case in cases if case.path_right is not None]
     return _share(sum(known), len(known))
+
+
+def _tellable(cases: Sequence[Case]) -> dict[str, Any]:
+    """The faults that telemetry can tell apart from those it cannot, of which a name is a guess.
+
+    Of the latter: how many opened no incident or were abstained from, which is right, and how many were named
+    with confidence, which is worst.
+    """
+    can = [case for case in cases if case.tellable]
+    cannot = [case.standing for case in cases if not case.tellable]
+    return {
+        "faults": len(can),
+        "ac1": _share(sum(_credit(case.standing, 1) for case in can), len(can)),
+        "told_ac1": _share(sum(_credit(case.told, 1) for case in can), len(can)),
+        "untellable": len(cannot),
+        "untellable_left_open": sum(answer is None or answer.abstained is not None for answer in cannot),
+        "untellable_named_surely": sum(
+            answer is not None and answer.abstained is None and answer.confidence >= SURE for answer in cannot
+        ),
+    }
 
 
 def _confidence(judged: Sequence[Opening]) -> dict[str, Any]:

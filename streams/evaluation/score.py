@@ -50,6 +50,8 @@ class Case:
     known_services: int
     path_right: bool | None = None
     """Whether the last chain is the way that the fault really took; None where nobody knows that way."""
+    tellable: bool = True
+    """Whether the telemetry can tell the root at all, where somebody knows; else it is taken to."""
     innocent_blamed: bool = False
     """Whether the first hypothesis blames a change, and not the one that did it."""
 
@@ -193,6 +195,7 @@ def _case(
         path_right=None
         if spread is None
         else incident is not None and path_is_right(incident, label, spread),
+        tellable=spread is None or spread.tellable,
         innocent_blamed=bool(
             standing and not standing.abstained and standing.change_id not in (None, label.root_change_id)
         ),

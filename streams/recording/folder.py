@@ -69,6 +69,7 @@ class _Step(BaseModel):
 class _Told(BaseModel):
     fault_id: str
     path: tuple[_Step, ...] = ()
+    tellable: bool = True
 
 
 _TOLD = TypeAdapter(_Told)
@@ -194,6 +195,7 @@ class Recording:
                     for before in (step.before, *step.also_from)
                     if before is not None
                 ),
+                one.tellable,
             )
             for one in told
         }

@@ -26,6 +26,8 @@ class Propagation:
     fault_id: str
     hops: frozenset[tuple[str, str]]
     """(from, to): `to` suffers because `from` does."""
+    tellable: bool = True
+    """Whether the emitted telemetry tells the root at all; if not, an abstention is the right answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,20 @@ def case(number, root, named):
         },
         known_services=5,
     )
+
+
+def test_faults_that_no_telemetry_tells_are_counted_apart_and_leaving_them_open_is_right():
+    cannot = [replace(case(n, "fabric", named), tellable=False) for n, named in ((3, None), (4, "cart"))]
+    unsure = replace(cannot[1], standing=Answer(("cart",), None, 0.1, abstained="insufficient_evidence"))
+    found = result([outcome([case(1, "cart", "cart"), case(2, "cart", "db"), *cannot, unsure])], 1.0)
+    assert found["total"]["tellable"] == {
+        "faults": 2,
+        "ac1": 0.5,
+        "told_ac1": 0.5,
+        "untellable": 3,
+        "untellable_left_open": 2,
+        "untellable_named_surely": 1,
+    }
 
 
 def opening(number, confidence, right, fate=Fate.MATCHED, abstained=None):
