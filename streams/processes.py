@@ -12,6 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from streams.errors import FatalError
+from streams.interrupts import held
 
 Thing = TypeVar("Thing")
 Found = TypeVar("Found")
@@ -64,6 +65,8 @@ def each_in_a_process(
             pool.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():
                 child.terminate()
+                # What it leaves half done may be removed as soon as it is gone.
+                child.join()
             raise
 
 
@@ -78,8 +81,9 @@ def _children_leave_interrupts() -> Iterator[None]:
     Processes started in here inherit that it is blocked, from their first instruction on. Here it waits
     until the block ends; ignoring it instead would lose one that comes while they are being started.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with held():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import Protocol
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.errors import BrokerUnavailable, FatalError, TopicMissing
+from streams.interrupts import held
 from streams.kafka import producer as kafka_producer
 from streams.kafka.clients import admin
 from streams.kafka.cluster import metadata, require
@@ -210,7 +209,8 @@ class KafkaPublisher:
 
     def send(self, record: OutgoingRecord) -> None:
         """Queue one record; waits while the queue is full."""
-        with _interrupts_wait() as interrupted:
+        # What a signal raises inside of a delivery callback gets lost in the binding: a SystemError follows.
+        with held() as interrupted:
             while not interrupted():
                 try:
                     self._producer.produce(
@@ -238,7 +238,7 @@ class KafkaPublisher:
         TopicMissing
             A topic vanished.
         """
-        with _interrupts_wait() as interrupted:
+        with held() as interrupted:
             deadline_s = time.monotonic() + FLUSH_TIMEOUT_S
             while left := self._producer.flush(FLUSH_SLICE_S):
                 if interrupted() or time.monotonic() > deadline_s:
@@ -261,26 +261,6 @@ class KafkaPublisher:
         if self._failed.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
             raise TopicMissing(f"{text}; create it with `headwater topics create`")
         raise BrokerUnavailable(text)
-
-
-@contextmanager
-def _interrupts_wait() -> Iterator[Callable[[], bool]]:
-    """Hold a Ctrl-C back while librdkafka's calls run, and answer it as before after them.
-
-    An exception that a signal raises inside of a delivery callback gets lost in the binding, which then
-    fails with a SystemError. Yields a function that says whether one is waiting.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    held: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
-    try:
-        yield lambda: bool(held)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if held and callable(before):
-        before(signal.SIGINT, None)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import typer
 
 from streams import __version__
 from streams.errors import HeadwaterError
+from streams.interrupts import INTERRUPTED, at_once
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module that holds `app: typer.Typer`, one-line help shown in the list)
@@ -79,12 +80,20 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(name: str, arguments: list[str]) -> None:
     module, _ = COMMANDS[name]
     try:
-        importlib.import_module(module).app(args=arguments, prog_name=f"headwater {name}")
+        with at_once(lambda: "interrupted"):
+            app = importlib.import_module(module).app
+        app(args=arguments, prog_name=f"headwater {name}")
     except HeadwaterError as error:
         typer.secho(f"headwater: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
         raise SystemExit(2) from None
+    except SystemExit as stop:
+        # Typer turns an interrupt that a command leaves to it into an exit without a word.
+        if isinstance(getattr(stop.__context__, "__cause__", None), KeyboardInterrupt):
+            typer.echo("headwater: interrupted", err=True)
+        raise
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        typer.echo("headwater: interrupted", err=True)
+        raise SystemExit(INTERRUPTED) from None
     except Exception as error:
         typer.echo(f"headwater: this is a fault of headwater, not yours: {_reported(error)}", err=True)
         raise SystemExit(OUR_FAULT) from None

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
-from dataclasses import replace
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import cpu_count
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli.command import command
 from streams.errors import UserError
+from streams.interrupts import INTERRUPTED, at_once
+
+if TYPE_CHECKING:
+    from streams.simulator import CampaignOptions, Options
 
 MOST_HOURS = 8 * 7 * 24
 """Eight weeks: what a disk can hold and somebody will wait for."""
@@ -70,10 +76,8 @@ def simulate(
 
     headwater simulate --scenario cascade --live --speed 10
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from streams.simulator import SCENARIOS, CampaignOptions, Options, run_campaigns, run_scenario
+    with at_once(lambda: "interrupted; nothing was begun"):
+        from streams.simulator import SCENARIOS, CampaignOptions, Options, world_name
 
     if list_:
         if json_:
@@ -90,38 +94,76 @@ def simulate(
         raise UserError("--live plays one recording: choose --scenario NAME or --worlds 1")
     if live:
         _look_for_broker()
-    written: list[str] = []
-    seen = sys.stderr.isatty()
-    with Progress(
-        console=Console(stderr=True), disable=not seen, transient=True, redirect_stdout=False
-    ) as bar:
-        total = max(worlds, 1)
-        shares = [0.0] * total
-        task = bar.add_task(f"simulating {scenario or f'{worlds} worlds'}", total=total)
-
-        def progress(number: int, share: float) -> None:
-            shares[number] = share
-            bar.update(task, completed=sum(shares))
-
-        if scenario is not None:
-            chosen = Options(seed=seed, hours=hours or 2.0, interval_s=interval_s)
-            paths = iter([run_scenario(scenario, out / scenario, chosen, partial(progress, 0))])
-        else:
-            options = CampaignOptions(
-                seed=seed, faults=faults, hours=hours or 3.0, interval_s=interval_s, services=services
-            )
-            paths = run_campaigns(worlds, out, options, jobs or cpu_count(), progress)
-        for path in paths:
-            written.append(str(path))
+    if scenario is not None:
+        work = _Work(out, (scenario,), Options(seed=seed, hours=hours or 2.0, interval_s=interval_s))
+    else:
+        options = CampaignOptions(
+            seed=seed, faults=faults, hours=hours or 3.0, interval_s=interval_s, services=services
+        )
+        work = _Work(out, tuple(world_name(number) for number in range(worlds)), options)
+    written, seen = work.written, sys.stderr.isatty()
+    at_a_time = min(jobs or cpu_count(), len(work.names))
+    try:
+        # Processes of its own are ended by an exception; alone, it may stand in the midst of a compilation.
+        with nullcontext() if at_a_time > 1 else at_once(work.given_up):
             # Without a bar each is named as soon as it is there: many worlds take many minutes.
-            if not json_ and not seen:
-                typer.echo(path)
+            _write(work, at_a_time, seen, name_each=not json_ and not seen)
+    except KeyboardInterrupt:
+        typer.echo(f"headwater: {work.given_up()}", err=True)
+        raise SystemExit(INTERRUPTED) from None
     if json_:
         typer.echo(json.dumps({"recordings": written}))
     elif seen:
         typer.echo("\n".join(written))
     if live:
         _publish(Path(written[0]), speed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    out: Path
+    names: tuple[str, ...]
+    options: Options | CampaignOptions
+    written: list[str] = field(default_factory=list)
+
+    def given_up(self) -> str:
+        """Remove what is half written, and say so."""
+        from streams.simulator import unfinished
+
+        for name in self.names:
+            shutil.rmtree(unfinished(self.out / name), ignore_errors=True)
+        return f"interrupted; {len(self.written)} of {len(self.names)} recordings are complete in {self.out}"
+
+
+def _write(work: _Work, jobs: int, bar_seen: bool, name_each: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from streams.simulator import Options, run_campaigns, run_scenario
+
+    total = len(work.names)
+    with Progress(
+        console=Console(stderr=True), disable=not bar_seen, transient=True, redirect_stdout=False
+    ) as bar:
+        shares = [0.0] * total
+        task = bar.add_task(f"simulating {work.names[0] if total == 1 else f'{total} worlds'}", total=total)
+
+        def progress(number: int, share: float) -> None:
+            shares[number] = share
+            bar.update(task, completed=sum(shares))
+
+        if isinstance(work.options, Options):
+            (name,) = work.names
+            work.written.append(str(run_scenario(name, work.out / name, work.options, partial(progress, 0))))
+            if name_each:
+                typer.echo(work.written[-1])
+            return
+        # Closed here: what its processes left half written is gone before anything is said of it.
+        with closing(run_campaigns(total, work.out, work.options, jobs, progress)) as paths:
+            for path in paths:
+                work.written.append(str(path))
+                if name_each:
+                    typer.echo(path)
 
 
 def _look_for_broker() -> None:
@@ -148,4 +190,4 @@ def _publish(path: Path, speed: float) -> None:
     how = "stopped" if summary.interrupted else "published"
     typer.echo(f"{how}: {summary.records} records ({summary.bytes / 1e6:.1f} MB)", err=True)
     if summary.interrupted:
-        raise SystemExit(130)
+        raise SystemExit(INTERRUPTED)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from streams.simulator.herrings import RedHerrings
 from streams.simulator.plan import Plan
 from streams.simulator.queueing import run_step
 from streams.simulator.rates import entry_rate, service_rates
-from streams.simulator.simulation import simulate
+from streams.simulator.simulation import simulate, unfinished
 from streams.simulator.state import State, Wiring, build
 from streams.simulator.strain import Press
 from streams.simulator.truth import Fault
@@ -58,6 +59,11 @@ def campaign_plan(number: int, options: CampaignOptions) -> Plan:
     return _Campaign(number, options).plan()
 
 
+def world_name(number: int) -> str:
+    """The name of a random recording, and of its folder."""
+    return f"world-{number:04d}"
+
+
 def run_campaign(
     number: int, out: Path, options: CampaignOptions, progress: Callable[[float], None] | None = None
 ) -> Path:
@@ -72,7 +78,7 @@ def run_campaigns(
     options: CampaignOptions,
     jobs: int = 1,
     progress: Callable[[int, float], None] | None = None,
-) -> Iterator[Path]:
+) -> Generator[Path, None, None]:
     """Write the first `count` random recordings, `jobs` at a time, and yield their folders in order.
 
     Each depends on the seed and its number only, so the bytes are the same however many are written at once.
@@ -88,7 +94,11 @@ def run_campaigns(
         return
     write = partial(run_campaign, out=out, options=options)
     done = (lambda number: progress(number, 1.0)) if progress else None
-    yield from each_in_a_process(write, range(count), jobs, on_done=done)
+    try:
+        yield from each_in_a_process(write, range(count), jobs, on_done=done)
+    finally:
+        for number in range(count):
+            shutil.rmtree(unfinished(out / world_name(number)), ignore_errors=True)
 
 
 def usual(
@@ -150,7 +160,7 @@ class _Campaign:
         by_id = {change.id: change for change in changes}
         faults = (replace(f, change=by_id[f.change.id] if f.change else None) for f in self.faults)
         return Plan(
-            name=f"world-{self.number:04d}",
+            name=world_name(self.number),
             system=self.world.system,
             entries=self.world.entries,
             start_s=self.start_s,

@@ -55,7 +55,7 @@ def simulate(plan: Plan, out: Path, seed: int, progress: Callable[[float], None]
     """
     if out.exists() and not _is_simulated(out):
         raise UserError(f"{out} exists and is no simulated recording: it is not overwritten")
-    part = out.with_name(out.name + ".part")
+    part = unfinished(out)
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
@@ -67,6 +67,11 @@ def simulate(plan: Plan, out: Path, seed: int, progress: Callable[[float], None]
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return out
+
+
+def unfinished(out: Path) -> Path:
+    """Where a recording stands until it is complete; what a killed process leaves is there."""
+    return out.with_name(out.name + ".part")
 
 
 def _is_simulated(folder: Path) -> bool:
