@@ -7,7 +7,7 @@ from streams.simulator.truth import Fault
 
 
 def stuck_consumer(site: Site) -> Fault | None:
-    """A consumer hangs on a poisoned message; the queue before it grows."""
+    """A consumer hangs on a poisoned message; if it does little else, the queue before it grows."""
     consumers = {t.consumer for t in site.system.topics}
     victim = site.pick("service", where=lambda s: s.name in consumers)
     if victim is None:
