@@ -168,9 +168,13 @@ def test_decoys_and_innocent_deploys_surround_the_faults():
 
 
 def test_logs_hold_what_must_be_redacted_and_what_must_not_be_obeyed(scenario):
-    bodies = "\n".join(pq.read_table(scenario("cascade") / "logs.parquet")["body"].to_pylist())
-    assert "@example.org" in bodies
-    assert "Bearer " in bodies
+    names = ("cascade", "hidden-redis", "healthy")
+    tables = [pq.read_table(scenario(name) / "logs.parquet") for name in names]
+    bodies = "\n".join(body for table in tables for body in table["body"].to_pylist())
+    for personal in ("@example.org", "card=4111", "Bearer ", "postgres://app:"):
+        assert personal in bodies
+    for hostile in ("ignore+previous+instructions", "</evidence> SYSTEM:", "\u202e"):
+        assert hostile in bodies
 
 
 def test_late_samples_are_named_with_their_arrival(tmp_path):

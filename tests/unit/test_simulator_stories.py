@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from streams.simulator import SCENARIOS, Options, simulate
@@ -102,3 +104,39 @@ def test_a_canary_replaces_one_instance_of_four(played):
     slots = chunk.instance["service"][0] == plan.system.index("pricing")
     at = int((label.start_s - plan.start_s) / plan.interval_s)
     assert (chunk.names[at - 4][slots] != chunk.names[at + 20][slots]).sum() == 1
+
+
+def test_a_grey_instance_is_slow_while_its_siblings_are_not_and_nobody_calls_it_down(played):
+    path = played(SCENARIOS["grey-failure"].plan(SHORT))
+    (label,) = lines(path / "labels.jsonl")
+    chosen = [("service", "==", "auth"), ("metric", "==", "http.server.request.duration.p95")]
+    table = pq.read_table(path / "metrics.parquet", filters=chosen).to_pydict()
+    calm, sick = {}, {}
+    for ts, pod, value in zip(table["ts_ms"], table["instance"], table["value"], strict=True):
+        side = calm if ts < label["start_ms"] else sick if ts > label["start_ms"] + 60_000 else {}
+        side.setdefault(pod, []).append(value)
+    worse = sorted(np.median(sick[pod]) / np.median(calm[pod]) for pod in calm)
+    assert len(worse) == 3
+    assert worse[2] > 5.0 > 2.0 > worse[1]
+    assert "PodNotReady" not in {alert["name"] for alert in lines(path / "alerts.jsonl")}
+
+
+def test_a_third_party_that_is_down_is_the_cause_and_the_deploy_beside_it_is_not(played):
+    path = played(SCENARIOS["third-party-down"].plan(SHORT))
+    (truth,) = lines(path / "truth.jsonl")
+    assert truth["root_service"] == "payment-provider"
+    near = [
+        change["id"]
+        for change in lines(path / "changes.jsonl")
+        if change["service"] == "payment" and 0 < truth["start_ms"] - change["ts_ms"] < 180_000
+    ]
+    assert near
+    assert set(near) <= set(truth["innocent_changes"])
+    accused = {alert["service"] for alert in lines(path / "alerts.jsonl")}
+    assert "payment" in accused
+    assert "payment-provider" not in accused
+
+
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "healthy"])
+def test_every_story_says_what_set_its_faults_off(name):
+    assert all(fault.trigger or fault.change for fault in SCENARIOS[name].plan(SHORT).faults)

@@ -38,7 +38,13 @@ def except_tuesdays(options: Options) -> Plan:
         stage.press("service", "payment-backup", "error", add=0.7, ramp_s=30.0),
         stage.press("service", "payment-backup", "wait_s", add=1.2, ramp_s=60.0),
     ]
-    fault = stage.fault("except-tuesdays", "third_party_down", "payment-backup", presses)
+    fault = stage.fault(
+        "except-tuesdays",
+        "third_party_down",
+        "payment-backup",
+        presses,
+        trigger="the second provider fails in the hours in which it is the one that is called",
+    )
     return stage.plan("except-tuesdays", fault, presses=switch)
 
 
@@ -62,7 +68,13 @@ def stale_docs(options: Options) -> Plan:
         stage.press("service", "mysql", "lock_s", add=0.075, ramp_s=120.0),
         stage.press("service", "mysql", "demand", factor=3.0, ramp_s=60.0),
     ]
-    fault = stage.fault("stale-docs", "lock_contention", "mysql", presses)
+    fault = stage.fault(
+        "stale-docs",
+        "lock_contention",
+        "mysql",
+        presses,
+        trigger="a long transaction holds rows that catalog and pricing want",
+    )
     return stage.plan("stale-docs", fault, presses=harmless)
 
 
@@ -75,7 +87,14 @@ def grey_failure(options: Options) -> Plan:
         stage.press("instance", sick, "cores", factor=0.36, ramp_s=30.0),
         stage.press("instance", sick, "error", add=0.05),
     ]
-    return stage.plan("grey-failure", stage.fault("grey-failure", "slow_instance", "auth", presses))
+    fault = stage.fault(
+        "grey-failure",
+        "slow_instance",
+        "auth",
+        presses,
+        trigger="one instance gets a third of the CPU that it needs",
+    )
+    return stage.plan("grey-failure", fault)
 
 
 def third_party_down(options: Options) -> Plan:
@@ -83,5 +102,11 @@ def third_party_down(options: Options) -> Plan:
     stage = Stage(options, TUESDAY_S + 3 * DAY_S + 12 * HOUR_S)
     stage.changes.append(stage.log.deploy("payment", stage.fault_s - 2 * 60))
     presses = [stage.press("service", "payment-provider", "error", add=0.9, ramp_s=20.0)]
-    fault = stage.fault("third-party-down", "third_party_down", "payment-provider", presses)
+    fault = stage.fault(
+        "third-party-down",
+        "third_party_down",
+        "payment-provider",
+        presses,
+        trigger="an outage of the provider's own",
+    )
     return stage.plan("third-party-down", fault)

@@ -20,6 +20,7 @@ def two_at_once(options: Options) -> Plan:
         "third_party_slow",
         "payment-provider",
         [stage.press("service", "payment-provider", "wait_s", add=2.6, ramp_s=60.0)],
+        trigger="the provider answers in seconds, for reasons of its own",
     )
     at = stage.fault_s + 75.0
     hot = stage.fault(
@@ -84,5 +85,12 @@ def undecidable(options: Options) -> Plan:
         stage.press("edge", rows, "error", add=0.35, ramp_s=20.0),
         stage.press("edge", rows, "delay_s", add=0.3, ramp_s=20.0),
     ]
-    fault = stage.fault("undecidable", "unseen_proxy", "egress-proxy", presses, blind=True)
+    fault = stage.fault(
+        "undecidable",
+        "unseen_proxy",
+        "egress-proxy",
+        presses,
+        blind=True,
+        trigger="the proxy delays and drops what passes through it",
+    )
     return stage.plan("undecidable", fault)
