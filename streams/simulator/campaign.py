@@ -15,6 +15,7 @@ from streams.processes import each_in_a_process
 from streams.simulator.changes import Change, ChangeLog
 from streams.simulator.failovers import with_second_provider
 from streams.simulator.faults import MECHANISMS, Site
+from streams.simulator.graph import Service
 from streams.simulator.herrings import RedHerrings
 from streams.simulator.plan import Plan
 from streams.simulator.queueing import run_step
@@ -30,6 +31,8 @@ EPOCH_S = 1_788_220_800.0
 DAY_S = 86_400.0
 CHANGES_BEFORE_S = 14 * DAY_S
 COLD_S = 3600.0
+FOLLOWED_S = 2 * DAY_S
+"""Recordings longer than this show that autoscalers follow the day."""
 FAULT_FREE_EVERY = 6
 """Every sixth recording holds no fault: silence must be learnt too."""
 BADLY_CHOSEN = 0.15
@@ -227,13 +230,27 @@ class _Campaign:
                 night += every + float(self.rng.normal(0, 10))
 
     def _scaling(self, end_s: float) -> None:
+        """Autoscalers: in a recording of hours each acts once, over days they follow the load."""
         for service in self.world.system.services:
             if service.kind == "service" and service.instances >= 3 and self.rng.random() < 0.25:
+                if end_s - self.start_s > FOLLOWED_S:
+                    self._follow_load(service, end_s)
+                    continue
                 away = self.start_s + self.rng.uniform(0.2, 0.6) * (end_s - self.start_s)
                 back = away + self.rng.uniform(1200, 7200)
                 self.changes.append(self.log.scale(service, away, -1))
                 if back < end_s:
                     self.changes.append(self.log.scale(service, back, +1))
+
+    def _follow_load(self, service: Service, end_s: float) -> None:
+        """Take one instance away while the load is below half of its weekly peak, as every night."""
+        hours_s = np.arange(self.start_s + 3600.0, end_s - 3600.0, 3600.0)
+        load = np.array([sum(entry_rate(e, t) for e in self.world.entries) for t in hours_s.tolist()])
+        low = np.concatenate([[False], load < 0.5 * load.max()])
+        for hour_s, step in zip(hours_s.tolist(), np.diff(low.astype(int)).tolist(), strict=True):
+            if step:
+                at_s = hour_s + float(self.rng.uniform(0.0, 900.0))
+                self.changes.append(self.log.scale(service, at_s, -step))
 
     def _maintenance(self, end_s: float) -> None:
         """Announced windows in which pods are moved to other machines, one after the other."""

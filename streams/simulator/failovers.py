@@ -16,8 +16,8 @@ SHARE = 0.35
 """Of the worlds have a second provider."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HALF_HOUR_S = 1800.0
-WEEKS = 9
-"""So many weeks are planned ahead; no recording is longer."""
+WEEKS = 12
+"""Planned ahead: the longest recording has eight quiet weeks, and 200 faults of at most 100 minutes each."""
 
 
 def with_second_provider(

@@ -10,7 +10,9 @@ import pytest
 
 from streams.simulator import CampaignOptions, simulate
 from streams.simulator.campaign import campaign_plan
+from streams.simulator.failovers import with_second_provider
 from streams.simulator.faults import MECHANISMS
+from streams.simulator.rates import entry_rate
 from streams.simulator.truth import Fault
 from streams.simulator.world import random_world
 
@@ -111,6 +113,41 @@ def test_what_surrounds_a_fault_fails_no_request(tmp_path):
     (truth,) = lines(path / "truth.jsonl")
     assert "cpu" in {sign for signs in truth["signs"].values() for sign in signs}
     assert not any({"error_rate", "refused"} & set(signs) for signs in truth["signs"].values())
+
+
+def test_over_a_week_autoscalers_take_instances_away_at_night_and_bring_them_back():
+    plan = campaign_plan(2, CampaignOptions(seed=4, faults=1, hours=168.0, services=100))
+    scaled = defaultdict(list)
+    for change in plan.changes:
+        if change.kind == "scale":
+            scaled[change.service].append(change)
+    assert scaled
+    for changes in scaled.values():
+        assert len(changes) >= 10
+        assert {change.instances for change in changes[::2]} == {-1}
+        assert {change.instances for change in changes[1::2]} == {1}
+
+        def load(change):
+            return sum(entry_rate(entry, change.ts_s) for entry in plan.entries)
+
+        assert max(map(load, changes[::2])) < min(map(load, changes[1::2])) * 1.2
+
+
+def test_the_primary_provider_returns_after_every_window_of_the_longest_recording():
+    days_s = 86_400.0
+    longest_s = 8 * 7 * days_s + 200 * (25.0 + 75.0) * 60.0
+    for number in range(20):
+        world = random_world(np.random.default_rng(number), 12)
+        switched, presses = with_second_provider(world, np.random.default_rng(number), 1_789_430_400.0)
+        if presses:
+            break
+    away = [p for p in presses if p.end_s - p.start_s < days_s]
+    idle = [p for p in presses if p not in away]
+    assert len(switched.system.services) == len(world.system.services) + 1
+    assert max(p.end_s for p in away) > 1_789_430_400.0 + longest_s
+    for hour in range(round(longest_s / 3600.0)):
+        now_s = 1_789_430_400.0 + 3600.0 * hour + 60.0
+        assert any(p.strength(now_s) for p in away) != any(p.strength(now_s) for p in idle)
 
 
 def test_every_fault_says_what_set_it_off():
