@@ -28,7 +28,8 @@ TOPICS = (
     "headwater.alerts-in",
     "headwater.topology",
 )
-"""What a recording may be published to."""
+"""What a recording may be published to, and with traces also to the next."""
+TRACES = "otlp_spans"
 HISTORY_FLUSH_MS = 240 * TICK_MS
 """Event time between flushes while there is no pace to keep: a flush costs a round trip, and readers need no
 more than that topics do not run hours apart."""
@@ -108,6 +109,7 @@ def replay(
     speed: float = 1.0,
     clock: Clock | None = None,
     history: bool = True,
+    traces: bool = False,
     paced_from_ms: int = 0,
     shift_ms: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
@@ -125,6 +127,8 @@ def replay(
         Event time per wall-clock time; 0 is as fast as possible. The history always is.
     history
         Whether the recordings named in `history` are written first.
+    traces
+        Whether one trace of each edge and interval is written too, to `otlp_spans`.
     paced_from_ms
         Event time before which `speed` is not kept: what lies before it is preloaded, like a history.
     shift_ms
@@ -134,7 +138,7 @@ def replay(
     """
     clock = clock or SystemClock()
     summary = Summary()
-    writer = _Writer(publisher, clock, shift_ms, on_progress, should_stop, summary)
+    writer = _Writer(publisher, clock, shift_ms, traces, on_progress, should_stop, summary)
     try:
         for path in recording.history if history else ():
             writer.write(Recording.open(path), "history", speed=0.0)
@@ -160,12 +164,13 @@ class _Writer:
     publisher: Publisher
     clock: Clock
     shift_ms: int
+    traces: bool
     on_progress: Callable[[Progress], None] | None
     should_stop: Callable[[], bool]
     summary: Summary
 
     def write(self, recording: Recording, phase: str, *, speed: float, paced_from_ms: int = 0) -> None:
-        timeline = Timeline(recording, self.shift_ms)
+        timeline = Timeline(recording, self.shift_ms, traces=self.traces)
         summary, clock = self.summary, self.clock
         summary.first_ms = summary.last_ms = None
         pace: tuple[int, float] | None = None
@@ -264,8 +269,8 @@ class KafkaPublisher:
 
 
 @contextmanager
-def publisher(settings: KafkaSettings) -> Iterator[KafkaPublisher]:
-    """A publisher to a cluster that is known to answer and to have the topics.
+def publisher(settings: KafkaSettings, *, traces: bool = False) -> Iterator[KafkaPublisher]:
+    """A publisher to a cluster that is known to answer and to have the topics, and with `traces` theirs.
 
     Raises
     ------
@@ -273,5 +278,6 @@ def publisher(settings: KafkaSettings) -> Iterator[KafkaPublisher]:
         One line that says which, and what to do.
     """
     address = settings.bootstrap_servers
-    require(metadata(admin(settings), address), map(settings.topic, TOPICS))
+    wanted = (*TOPICS, TRACES) if traces else TOPICS
+    require(metadata(admin(settings), address), map(settings.topic, wanted))
     yield KafkaPublisher(kafka_producer(settings), settings)

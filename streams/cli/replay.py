@@ -34,13 +34,18 @@ def replay(
         bool,
         typer.Option("--shift-to-now", help="Shift all event times, so that the replay ends at the present."),
     ] = False,
+    traces: Annotated[
+        bool,
+        typer.Option("--traces", help="Publish one trace of each edge and interval too, on otlp_spans."),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Publish a recording to Kafka in the wire formats of real producers.
 
-    Metrics and service graph as OTLP protobuf on otlp_metrics, log lines on otlp_logs, deploys as CDEvents on
-    cdevents, other changes, alerts and declared edges on headwater.*; keyed by service.
+    Metrics and service graph as OTLP protobuf on otlp_metrics, log lines on otlp_logs, sampled traces on
+    otlp_spans if asked for (headwater reads them if told to), deploys as CDEvents on cdevents, other changes,
+    alerts and declared edges on headwater.*; traces keyed by their id, all else by service.
 
     Samples that came late (arrivals.parquet of a simulated recording) are sent when they came.
     """
@@ -56,9 +61,18 @@ def replay(
     opened = Recording.open(recording)
     shift_ms = replaying.shift_to_now(opened, speed, time.time_ns() // 1_000_000) if shift_to_now else 0
     began_s = time.monotonic()
-    with replaying.publisher(effective.kafka) as publisher, _bar(enabled=sys.stderr.isatty()) as show:
+    with (
+        replaying.publisher(effective.kafka, traces=traces) as publisher,
+        _bar(enabled=sys.stderr.isatty()) as show,
+    ):
         summary = replaying.replay(
-            opened, publisher, speed=speed, history=history, shift_ms=shift_ms, on_progress=show
+            opened,
+            publisher,
+            speed=speed,
+            history=history,
+            traces=traces,
+            shift_ms=shift_ms,
+            on_progress=show,
         )
     if json_output:
         typer.echo(orjson.dumps(asdict(summary)).decode())

@@ -65,6 +65,12 @@ def simulate(
     speed: Annotated[
         float, typer.Option(min=0.1, max=1000.0, help="Event time per wall-clock time, with --live.")
     ] = 1.0,
+    traces: Annotated[
+        bool,
+        typer.Option(
+            "--traces", help="With --live, publish one trace of each edge and interval too, on otlp_spans."
+        ),
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
@@ -92,8 +98,10 @@ def simulate(
         raise UserError("--scenario and --worlds exclude each other")
     if live and worlds > 1:
         raise UserError("--live plays one recording: choose --scenario NAME or --worlds 1")
+    if traces and not live:
+        raise UserError("--traces says what --live publishes; a recording has edges.parquet instead")
     if live:
-        _look_for_broker()
+        _look_for_broker(traces)
     if scenario is not None:
         work = _Work(out, (scenario,), Options(seed=seed, hours=hours or 2.0, interval_s=interval_s))
     else:
@@ -116,7 +124,7 @@ def simulate(
     elif seen:
         typer.echo("\n".join(written))
     if live:
-        _publish(Path(written[0]), speed)
+        _publish(Path(written[0]), speed, traces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +174,15 @@ def _write(work: _Work, jobs: int, bar_seen: bool, name_each: bool) -> None:
                     typer.echo(path)
 
 
-def _look_for_broker() -> None:
+def _look_for_broker(traces: bool) -> None:
     """Fail before the simulation, which may take minutes, rather than after it."""
     from streams import replay, settings
 
-    with replay.publisher(settings.load().kafka):
+    with replay.publisher(settings.load().kafka, traces=traces):
         pass
 
 
-def _publish(path: Path, speed: float) -> None:
+def _publish(path: Path, speed: float, traces: bool) -> None:
     """Play a recording into Kafka; its live part, if it names one, keeps pace with the clock."""
     from streams import replay, settings
     from streams.recording import Recording
@@ -185,8 +193,10 @@ def _publish(path: Path, speed: float) -> None:
     # The present is where the live part begins, less what it will take.
     begun = replace(recording, start_ms=live_ms)
     shift_ms = replay.shift_to_now(begun, speed, time.time_ns() // 1_000_000)
-    with replay.publisher(settings.load().kafka) as publisher:
-        summary = replay.replay(recording, publisher, speed=speed, paced_from_ms=live_ms, shift_ms=shift_ms)
+    with replay.publisher(settings.load().kafka, traces=traces) as publisher:
+        summary = replay.replay(
+            recording, publisher, speed=speed, traces=traces, paced_from_ms=live_ms, shift_ms=shift_ms
+        )
     how = "stopped" if summary.interrupted else "published"
     typer.echo(f"{how}: {summary.records} records ({summary.bytes / 1e6:.1f} MB)", err=True)
     if summary.interrupted:

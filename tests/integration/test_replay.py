@@ -151,7 +151,7 @@ def test_a_story_played_live_ends_now(kafka_settings, tmp_path, monkeypatch, cap
     monkeypatch.setenv("HEADWATER_KAFKA__TOPIC_PREFIX", kafka.topic_prefix)
     topics.create(kafka)
     story = ["simulate", "--scenario", "healthy", "--hours", "0.1", "--out", str(tmp_path)]
-    assert run([*story, "--live", "--speed", "1000"]) in (None, 0)
+    assert run([*story, "--live", "--traces", "--speed", "1000"]) in (None, 0)
     now_ms = time.time_ns() // 1_000_000
     assert "published" in capsys.readouterr().err
 
@@ -161,3 +161,5 @@ def test_a_story_played_live_ends_now(kafka_settings, tmp_path, monkeypatch, cap
         decoders.decode(record, builder)
     newest_ms = builder.take()["shop"].samples.ts_ms.max()
     assert now_ms - 120_000 < newest_ms <= now_ms + 15_000
+    for topic in ("otlp_logs", "otlp_spans", "cdevents", "headwater.topology"):
+        assert everything_on(kafka, (topic,))

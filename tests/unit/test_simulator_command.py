@@ -54,6 +54,7 @@ def test_worlds_are_the_same_bytes_however_many_are_written_at_once(capsys, tmp_
         (("--scenario", "nope"), "there is no scenario 'nope'"),
         (("--scenario", "cascade", "--worlds", "1"), "exclude each other"),
         (("--worlds", "2", "--live"), "--live plays one recording"),
+        (("--scenario", "healthy", "--traces"), "--traces says what --live publishes"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, says):

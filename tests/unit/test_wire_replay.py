@@ -9,10 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from correlator.evidence import Edge
+from detectors.telemetry import Catalog
 from streams import replay as replaying
 from streams.recording import Recording, write_recording
 from streams.recording.tables import ARRIVALS, METRICS, schema_of
-from streams.wire.encoders import OutgoingRecord
+from streams.simulator import Options, run_scenario
+from streams.wire.decoders import Decoders
+from streams.wire.encoders import OutgoingRecord, Timeline
+from streams.wire.record import RawRecord
+from streams.wire.telemetry import TelemetryBuilder
 
 T0 = 1_790_000_010_000  # a tick's end
 TICK_MS = 15_000
@@ -193,3 +199,26 @@ def test_a_shifted_replay_ends_at_the_present_and_never_runs_ahead(tmp_path, spe
     )
     assert max(ahead) <= 0
     assert ahead[-1] > -TICK_MS
+
+
+def test_traces_tell_of_the_edges_that_were_seen_and_of_no_others(tmp_path):
+    recording = Recording.open(run_scenario("cascade", tmp_path / "rec", Options(seed=3, hours=0.1)))
+    table = recording.edges()
+    seen = set(zip(table["caller"].to_pylist(), table["callee"].to_pylist(), strict=True))
+    published = [r for t in Timeline(recording, traces=True).ticks() for r in t.records]
+    traces = [record for record in published if record.topic == "otlp_spans"]
+    assert len(traces) == table.num_rows
+    assert len({record.key for record in traces}) == len(traces)
+    decoders, builder = Decoders(), TelemetryBuilder(lambda _domain: Catalog())
+    for offset, each in enumerate(traces):
+        decoders.decode(RawRecord(each.topic, 0, offset, each.key, each.value), builder)
+    edges = [item for item in builder.take()["shop"].items if isinstance(item, Edge)]
+    assert {(edge.caller, edge.callee) for edge in edges} == seen
+    assert {edge.source.value for edge in edges} == {"span"}
+
+
+def test_traces_are_left_out_unless_asked_for(tmp_path):
+    recording = Recording.open(run_scenario("healthy", tmp_path / "rec", Options(hours=0.1)))
+    topics = {record.topic for tick in Timeline(recording).ticks() for record in tick.records}
+    assert "otlp_metrics" in topics
+    assert "otlp_spans" not in topics

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from correlator.evidence import Alert, Change, Edge
 from streams.recording import Recording, Samples, edge_samples, metric_samples
-from streams.wire.encoders import items, otlp
+from streams.wire.encoders import items, otlp, spans
 from streams.wire.encoders.outgoing import OutgoingRecord
 
 TICK_MS = 15_000
@@ -42,13 +42,16 @@ class Timeline:
     ----------
     shift_ms
         Added to every event time; a multiple of `TICK_MS`, so that ticks stay what they are.
+    traces
+        Whether one trace of each edge and interval is handed out too.
     """
 
-    def __init__(self, recording: Recording, shift_ms: int = 0) -> None:
+    def __init__(self, recording: Recording, shift_ms: int = 0, *, traces: bool = False) -> None:
         if shift_ms % TICK_MS:
             raise ValueError(f"shift_ms must be a multiple of {TICK_MS}, got {shift_ms}")
         self.domain = recording.system
         self._shift_ms = shift_ms
+        self._traces = traces
         self._topology = recording.declared_edges()
         by_time = attrgetter("ts_ms", "id")
         self._changes = sorted(recording.changes(), key=by_time)
@@ -67,7 +70,8 @@ class Timeline:
     def ticks(self) -> Iterator[Tick]:
         """All records, one stretch a tick in ascending order; empty ticks are left out.
 
-        Declared edges come first. Within a tick: changes, alerts, edges, metrics, logs, each by service.
+        Declared edges come first. Within a tick: changes, alerts, edges, traces, metrics, logs, each by
+        service.
         """
         changes, alerts = _by_tick(self._changes), _by_tick(self._alerts)
         sources = [source for source in (self._metrics, self._edges) if source]
@@ -84,6 +88,8 @@ class Timeline:
             records += [items.alert(self._moved(each)) for each in alerts.get(end_ms, ())]
             if self._edges:
                 records += self._sampled(self._edges, end_ms, graph=True)
+                if self._traces:
+                    records += self._traced(self._edges, end_ms)
             if self._metrics:
                 records += self._sampled(self._metrics, end_ms, graph=False)
             if self._logs:
@@ -95,6 +101,11 @@ class Timeline:
         for service, runs in source.runs(end_ms, self._shift_ms):
             for part in _parts(runs):
                 yield OutgoingRecord("otlp_metrics", service.encode(), encode(self.domain, part))
+
+    def _traced(self, source: _Column, end_ms: int) -> Iterator[OutgoingRecord]:
+        for _, runs in source.runs(end_ms, self._shift_ms):
+            for call in spans.calls(runs):
+                yield OutgoingRecord("otlp_spans", *spans.trace(self.domain, call))
 
     def _logged(self, source: _Lines, end_ms: int) -> Iterator[OutgoingRecord]:
         for service, lines in source.lines(end_ms, self._shift_ms):
