@@ -42,10 +42,18 @@ class Names:
         return found
 
     def column(self, ids: NDArray[np.int32]) -> Any:
-        """The strings of these numbers, as dictionary-encoded Arrow."""
+        """The strings of these numbers, as dictionary-encoded Arrow that holds no others.
+
+        Parquet keeps a dictionary for every hour, and in weeks thousands of pods come and go.
+        """
+        used = np.zeros(len(self.all) + 1, bool)
+        used[ids] = True
+        mine = np.nonzero(used[:-1])[0]
+        place = np.zeros(len(used), np.int32)
+        place[mine] = np.arange(len(mine))
         return pa.DictionaryArray.from_arrays(
-            pa.array(ids, pa.int32(), mask=ids < 0 if (ids < 0).any() else None),
-            pa.array(self.all, pa.string()),
+            pa.array(place[ids], pa.int32(), mask=ids < 0 if used[-1] else None),
+            pa.array([self.all[number] for number in mine], pa.string()),
         )
 
 

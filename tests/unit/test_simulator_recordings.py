@@ -15,6 +15,7 @@ from streams.simulator.campaign import campaign_plan
 from streams.simulator.faults import MECHANISMS
 from streams.simulator.state import build
 from streams.simulator.truth import Shadow
+from streams.simulator.writer import Names
 
 SHORT = Options(seed=4, hours=0.4)
 
@@ -205,3 +206,11 @@ def test_prometheus_counters_grow_and_start_anew_with_a_pod(tmp_path):
     assert all(np.all(np.diff(values) >= 0) for values in pods.values())
     names = set(pq.read_table(path / "metrics.parquet", columns=["metric"])["metric"].to_pylist())
     assert "http.server.request.count" not in names
+
+
+def test_an_hour_keeps_the_names_of_its_own_pods_only():
+    names = Names()
+    pods = [names.id(f"pod-{number}") for number in range(2000)]
+    column = names.column(np.array([pods[7], -1, pods[1234], pods[7]], np.int32))
+    assert column.to_pylist() == ["pod-7", None, "pod-1234", "pod-7"]
+    assert len(column.dictionary) == 2
