@@ -103,6 +103,63 @@ def test_retries_multiply_the_load_on_a_failing_callee():
     assert state.service["rate"][1] == pytest.approx(20 * (1 + 0.5 + 0.25 + 0.125), rel=0.03)
 
 
+def test_a_breaker_spares_a_failing_callee_and_fails_its_caller_fast():
+    base = pair(wait_ms=300.0)
+
+    def failing(strain):
+        strain.service["error"][1] = 0.95
+
+    ends = {}
+    for breaker in (False, True):
+        edge = Edge("front", "back", retries=2, timeout_s=1.0, breaker=breaker)
+        system = System(base.name, base.services, (edge,), base.request_types)
+        _, history = run(system, {"front": 20}, strain_with=failing)
+        asked = np.mean([one.service["rate"][1] for one in history[20:]])
+        quickest = min(one.service["p50_s"][0] for one in history[20:])
+        ends[breaker] = (asked, quickest)
+    assert ends[True][0] < 0.3 * ends[False][0]
+    assert ends[True][1] < 0.05 < 0.3 < ends[False][1]
+
+
+def test_a_cache_that_is_emptied_sends_everything_to_the_store_behind_it():
+    services = (
+        Service("front", cpu_ms=1),
+        Service("cache", kind="cache", instances=1, hit=0.95, threads=10_000),
+        Service("store", kind="database", instances=1, threads=200),
+    )
+    edges = (Edge("front", "cache"), Edge("front", "store", behind="cache"))
+    system = System("stampede", services, edges, ("user",))
+
+    def emptied(strain):
+        strain.service["hit"][1] = 0.0
+
+    warm, _ = run(system, {"front": 100}, steps=400)
+    cold, _ = run(system, {"front": 100}, strain_with=emptied)
+    assert warm.service["rate"][2] == pytest.approx(5.0, rel=0.1)
+    assert cold.service["rate"][2] == pytest.approx(100.0, rel=0.1)
+
+
+def test_what_waits_for_a_slow_callee_fills_its_callers_memory_and_threads():
+    def slow(strain):
+        strain.service["wait_s"][1] = 0.5
+
+    calm, _ = run(pair(), {"front": 30})
+    held, _ = run(pair(), {"front": 30}, strain_with=slow)
+    assert held.instance["inflight"][0] > 5.0 * calm.instance["inflight"][0]
+    assert held.instance["memory"][0] > calm.instance["memory"][0]
+    assert held.service["p50_s"][0] > 0.3
+
+
+def test_a_lost_packet_costs_a_retransmission_and_no_work_at_the_callee():
+    def lossy(strain):
+        strain.service["loss"][1] = 0.05
+
+    calm, _ = run(pair(), {"front": 20})
+    lossy_state, _ = run(pair(), {"front": 20}, strain_with=lossy)
+    assert lossy_state.edge["p95_s"][0] > calm.edge["p95_s"][0] + 0.15
+    assert lossy_state.service["p95_s"][1] == pytest.approx(calm.service["p95_s"][1], rel=0.05)
+
+
 def test_a_leak_ends_in_a_kill_and_a_restart():
     def leaking(strain):
         strain.instance["leak"][1] = 20e6
