@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -50,14 +51,21 @@ def with_second_provider(
     rows = build(system)[2].edges
     away = tuple(row for row, e in enumerate(rows) if system.edges[e].callee == first.name)
     there = tuple(row for row, e in enumerate(rows) if system.edges[e].callee == second.name)
+    windows = [begin_s + week * 7 * DAY_S for week in range(-1, WEEKS)]
+    return World(system, world.entries), switches(away, there, windows, lasts_s)
+
+
+def switches(
+    away: tuple[int, ...], there: tuple[int, ...], windows: Sequence[float], lasts_s: float
+) -> tuple[Press, ...]:
+    """Nobody calls over the edges `away` in the windows, nor before or between them over those `there`."""
     presses: list[Press] = []
     idle_since_s = 0.0
-    for week in range(-1, WEEKS):
-        at_s = begin_s + week * 7 * DAY_S
+    for at_s in windows:
         presses.append(Press("edge", away, "calls", at_s, at_s + lasts_s, factor=0.0))
         presses.append(Press("edge", there, "calls", idle_since_s, at_s, factor=0.0))
         idle_since_s = at_s + lasts_s
-    return World(system, world.entries), tuple(presses)
+    return tuple(presses)
 
 
 def _clock(t_s: float) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from streams.simulator import SCENARIOS, Options, simulate
 from streams.simulator.simulation import Run
+from streams.simulator.stage import DAY_S, HOUR_S, TUESDAY_S
+from streams.simulator.state import build
 
 SHORT = Options(seed=2, hours=0.3)
 
@@ -83,6 +85,53 @@ def test_on_tuesdays_payments_go_elsewhere_and_the_diagram_knows(played):
     assert schedules["payment-backup"] == "tue 02:00-04:00"
     (label,) = lines(path / "labels.jsonl")
     assert label["root_service"] == "payment-backup"
+
+
+def test_payments_are_seen_to_change_over_on_tuesday_at_two(played):
+    path = played(SCENARIOS["except-tuesdays"].plan(replace(SHORT, hours=1.0)))
+    edges = pq.read_table(path / "edges.parquet", filters=[("caller", "==", "payment")]).to_pydict()
+    two_ms = round(1000 * (TUESDAY_S + 2 * HOUR_S))
+    when = {name: [] for name in ("payment-provider", "payment-backup")}
+    for ts, callee in zip(edges["ts_ms"], edges["callee"], strict=True):
+        when.get(callee, []).append(ts)
+    assert min(when["payment-provider"]) < max(when["payment-provider"]) <= two_ms + 15_000
+    assert two_ms <= min(when["payment-backup"]) < two_ms + 60_000
+
+
+def test_on_earlier_tuesdays_too_the_second_provider_was_the_one_that_was_called():
+    plan = SCENARIOS["except-tuesdays"].plan(Options(hours=3 * 168.0))
+    for week in range(4):
+        three_s = TUESDAY_S + 3 * HOUR_S - week * 7 * DAY_S
+        for now_s, idle in ((three_s, 0), (three_s + 12 * HOUR_S, 1)):
+            (row,) = (p.rows for p in plan.presses if p.field == "calls" and p.strength(now_s) == 1.0)
+            backup = [e.callee for e in plan.system.edges].index("payment-backup")
+            assert (build(plan.system)[2].edges[row[0]] == backup) == bool(idle)
+
+
+@pytest.mark.parametrize("name", ["config-of-last-week", "all-of-the-above"])
+def test_what_was_changed_last_week_has_no_effect_before_it_was(name):
+    plan = SCENARIOS[name].plan(Options(hours=12 * 24.0))
+    changed_s = plan.faults[0].change.ts_s
+    assert changed_s > plan.start_s
+    parts = [press for press in plan.presses if press.field in ("pool", "hit")]
+    assert [part.start_s for part in parts] == [changed_s]
+
+
+def test_the_settlements_of_the_nights_before_show_on_the_disk_and_harm_nobody(played):
+    path = played(SCENARIOS["job-not-deploy"].plan(replace(SHORT, hours=26.0)))
+    (label,) = lines(path / "labels.jsonl")
+    night = [
+        change
+        for change in lines(path / "changes.jsonl")
+        if change["kind"] == "job" and "end_ms" in change and change["ts_ms"] > label["start_ms"] - 93_600_000
+    ]
+    (last,) = night
+    chosen = [("service", "==", "postgres"), ("metric", "==", "system.disk.io_utilization")]
+    table = pq.read_table(path / "metrics.parquet", filters=chosen)
+    ts, used = table["ts_ms"].to_numpy(), table["value"].to_numpy()
+    during = used[(ts > last["ts_ms"] + 180_000) & (ts < last["end_ms"])]
+    assert np.median(during) > 3.0 * np.median(used[ts > last["end_ms"] + 60_000][:200])
+    assert [a for a in lines(path / "alerts.jsonl") if a["ts_ms"] < label["start_ms"]] == []
 
 
 def test_stale_docs_hide_the_true_store_and_name_a_wrong_one(played):

@@ -12,6 +12,9 @@ from streams.simulator.plan import Plan
 from streams.simulator.shop import CART, LOGIN
 from streams.simulator.stage import DAY_S, HOUR_S, TUESDAY_S, Options, Stage
 
+NIGHTS = 21
+"""So many settlements are in the log at least."""
+
 
 def cascade(options: Options) -> Plan:
     """At 15:42 auth's CPU starts to climb: a rewritten validation rule backtracks on long tokens."""
@@ -47,18 +50,26 @@ def hidden_redis(options: Options) -> Plan:
         [stage.press("load", LOGIN, "", factor=5.0, ramp_s=60.0)],
         trigger="a campaign brings many first sign-ins, whose sessions are ten times larger",
     )
-    # Nobody raised `maxmemory` as the shop grew: on ordinary evenings the instance is nine tenths full.
-    tight = stage.press("service", "redis-sessions", "limit", start_s=0.0, factor=0.66)
+    # Since this morning other keys have filled the instance to nine tenths; the evenings before had room.
+    morning = {"start_s": stage.fault_s - 12 * HOUR_S, "ramp_s": 6 * HOUR_S}
+    tight = stage.press("service", "redis-sessions", "limit", factor=0.66, **morning)
     return stage.plan("hidden-redis", fault, presses=(tight,))
 
 
 def job_not_deploy(options: Options) -> Plan:
     """The nightly settlement takes a little longer each night; this time it starves the database."""
     stage = Stage(options, TUESDAY_S + 2 * HOUR_S)
-    for nights in range(21, 0, -1):
+    usual = []
+    for nights in range(max(NIGHTS, round(options.hours // 24.0)), 0, -1):
         began = stage.fault_s - nights * DAY_S + float(stage.log.rng.normal(0.0, 20.0))
-        minutes = 31.0 * 1.045 ** (21 - nights) * float(np.exp(stage.log.rng.normal(0.0, 0.03)))
-        _settlement(stage, began, began + 60 * minutes)
+        minutes = 31.0 * 1.045 ** (NIGHTS - nights) * float(np.exp(stage.log.rng.normal(0.0, 0.03)))
+        ended = began + 60 * minutes
+        _settlement(stage, began, ended)
+        if ended > stage.start_s:
+            # What it takes from the disk on a night of which nobody heard.
+            night = {"start_s": began, "end_s": ended, "ramp_s": 120.0}
+            usual.append(stage.press("service", "postgres", "bg_io", add=0.5, **night))
+            usual.append(stage.press("instance", "postgres", "bg_cores", add=1.2, **night))
     tonight = _settlement(stage, stage.fault_s, None)
     deploy = stage.log.deploy("inventory", stage.fault_s - 4 * 60, "inventory {after}: {ticket} stock badges")
     stage.changes.append(deploy)
@@ -75,7 +86,7 @@ def job_not_deploy(options: Options) -> Plan:
         change=tonight,
         trigger="the nightly settlement has grown past what the disk can serve beside the shop",
     )
-    return stage.plan("job-not-deploy", fault)
+    return stage.plan("job-not-deploy", fault, presses=tuple(usual))
 
 
 def _settlement(stage: Stage, start_s: float, end_s: float | None) -> Change:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from streams.simulator.failovers import switches
 from streams.simulator.graph import Edge, Service
 from streams.simulator.plan import Plan
 from streams.simulator.shop import SHOP
 from streams.simulator.stage import DAY_S, HOUR_S, TUESDAY_S, Options, Stage, altered
 
 WINDOW_S = (2 * HOUR_S, 4 * HOUR_S)
+WEEK_HOURS = 168.0
 
 
 def except_tuesdays(options: Options) -> Plan:
@@ -27,13 +29,10 @@ def except_tuesdays(options: Options) -> Plan:
     system = altered(SHOP, edge=scheduled, more_services=(second,), more_edges=(backup,))
     stage = Stage(options, TUESDAY_S + 2 * HOUR_S + 35 * 60, system)
     stage.changes.append(stage.log.deploy("payment", stage.fault_s - 5 * 60))
-    begin, end = TUESDAY_S + WINDOW_S[0], TUESDAY_S + WINDOW_S[1]
+    begin, end = WINDOW_S
     usual, other = stage.calls("payment", "payment-provider"), stage.calls("payment", "payment-backup")
-    switch = (
-        stage.press("edge", usual, "calls", start_s=begin, end_s=end, factor=0.0),
-        stage.press("edge", other, "calls", start_s=0.0, end_s=begin, factor=0.0),
-        stage.press("edge", other, "calls", start_s=end, end_s=end + DAY_S, factor=0.0),
-    )
+    tuesdays = [TUESDAY_S + week * 7 * DAY_S for week in range(-round(options.hours // WEEK_HOURS) - 1, 2)]
+    switch = switches(usual, other, [tuesday + begin for tuesday in tuesdays], end - begin)
     presses = [
         stage.press("service", "payment-backup", "error", add=0.7, ramp_s=30.0),
         stage.press("service", "payment-backup", "wait_s", add=1.2, ramp_s=60.0),

@@ -46,7 +46,7 @@ def all_of_the_above(options: Options) -> Plan:
     )
     stage.changes.append(stage.log.deploy("catalog", stage.fault_s - 2 * 60))
     parts = (
-        stage.press("service", "redis-cache", "hit", start_s=0.0, factor=0.6),
+        stage.press("service", "redis-cache", "hit", start_s=cut.ts_s, factor=0.6),
         stage.press("service", "mysql", "io", start_s=0.0, factor=4.0),
     )
     presses = [

@@ -63,7 +63,7 @@ def config_of_last_week(options: Options) -> Plan:
         key="db.pool.max",
     )
     stage.changes.append(stage.log.deploy("cart", stage.fault_s - 3 * 60))
-    small = stage.press("edge", stage.calls("inventory", "postgres"), "pool", start_s=0.0, factor=1 / 16)
+    small = stage.press("edge", stage.calls("inventory", "postgres"), "pool", start_s=cut.ts_s, factor=1 / 16)
     slower = stage.press("service", "postgres", "wait_s", start_s=0.0, add=0.014)
     presses = [
         stage.press("load", CART, "", factor=6.0, ramp_s=240.0),
