@@ -66,7 +66,7 @@ def topics_of_the_demo(broker: Broker, home: Path) -> list[str]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_demo_finds_the_cause_and_leaves_nothing_behind(scenario, broker, tmp_path):
-    demo = start(broker, tmp_path, "--scenario", scenario, "--json", "--speed", "120")
+    demo = start(broker, tmp_path, "--scenario", scenario, "--json", "--speed", "300")
     out, told = demo.communicate(timeout=280)
     assert demo.returncode == 0, told
     alerts = [json.loads(line) for line in out.splitlines()]

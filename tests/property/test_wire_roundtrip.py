@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +110,13 @@ def decoded(records: list[OutgoingRecord]) -> tuple[dict[str, DomainTelemetry], 
     return builder.take(), catalogs
 
 
-def rows_of(samples: Samples, shift_ms: int = 0) -> list[tuple[Series, int, str]]:
-    """Every sample as (series, time, exact value), sorted."""
-    return sorted(
-        (
-            (samples.series[i], ts + shift_ms, v.hex())
-            for i, ts, v in zip(
-                samples.index.tolist(), samples.ts_ms.tolist(), samples.value.tolist(), strict=True
-            )
-        ),
-        key=repr,
+def rows_of(samples: Samples, shift_ms: int = 0) -> Counter[tuple[Series, int, str]]:
+    """Every sample as (series, time, exact value), and how often."""
+    return Counter(
+        (samples.series[i], ts + shift_ms, v.hex())
+        for i, ts, v in zip(
+            samples.index.tolist(), samples.ts_ms.tolist(), samples.value.tolist(), strict=True
+        )
     )
 
 
@@ -127,24 +125,24 @@ def assert_same(recording: Recording, shift_ms: int = 0) -> None:
     found, catalogs = decoded([record for tick in ticks for record in tick.records])
     assert set(found) <= {recording.system}
     metrics, edges, logs = recording.metrics(), recording.edges(), recording.logs()
-    expected = rows_of(metric_samples(metrics), shift_ms) if metrics is not None else []
-    expected += rows_of(edge_samples(edges), shift_ms) if edges is not None else []
+    expected = rows_of(metric_samples(metrics), shift_ms) if metrics is not None else Counter()
+    expected += rows_of(edge_samples(edges), shift_ms) if edges is not None else Counter()
     telemetry = found.get(recording.system)
-    got: list[tuple[Series, int, str]] = []
+    got: Counter[tuple[Series, int, str]] = Counter()
     lines: list[tuple[Any, ...]] = []
     items: list[Any] = []
     if telemetry is not None:
         catalog, columns = catalogs[recording.system], telemetry.samples
-        got = [
+        got = Counter(
             (catalog[number], ts, float(value).hex())
             for number, ts, value in zip(columns.series, columns.ts_ms, columns.value, strict=True)
-        ]
+        )
         log = telemetry.logs
         lines = list(zip(log.ts_ms, log.service, log.instance, log.severity, log.body, strict=True))
         items = list(telemetry.items)
-    assert sorted(got, key=repr) == sorted(expected, key=repr)
+    assert got == expected
     wanted = [tuple(row.values()) for row in logs.to_pylist()] if logs is not None else []
-    assert sorted(lines, key=repr) == sorted(((ts + shift_ms, *rest) for ts, *rest in wanted), key=repr)
+    assert Counter(lines) == Counter((ts + shift_ms, *rest) for ts, *rest in wanted)
     if shift_ms == 0:
         announced = [*recording.changes(), *recording.alerts(), *recording.declared_edges()]
         assert sorted(items, key=repr) == sorted(announced, key=repr)
