@@ -6,16 +6,19 @@ import itertools
 import signal
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from confluent_kafka import Message
 from hypothesis import settings as hypothesis_settings
 
+from correlator.evidence import Progress
 from streams import settings as settings_module
 from streams.broker import Broker, EmbeddedBroker, ExternalBroker
 from streams.kafka import topics
 from streams.settings import KafkaSettings, Settings
-from tests.shop_on_kafka import Shop, Wire
+from streams.wire.codec import encode
+from streams.wire.messages import EvidenceRecord
+from tests.shop_on_kafka import Shop, Wire, evidence_until, running
 
 
 def pytest_configure() -> None:
@@ -81,8 +84,10 @@ def is_apache(request: pytest.FixtureRequest, configured: KafkaSettings) -> bool
 _run_numbers = itertools.count(1)
 
 
-@pytest.fixture
-def fresh_settings(broker: Broker, configured: KafkaSettings, tmp_path: Path) -> Callable[[], Settings]:
+@pytest.fixture(scope="session")
+def fresh_settings(
+    broker: Broker, configured: KafkaSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Settings]:
     """Makes settings with topics, groups and state of their own, and waits short enough for a test."""
 
     def make() -> Settings:
@@ -98,7 +103,7 @@ def fresh_settings(broker: Broker, configured: KafkaSettings, tmp_path: Path) ->
                 },
                 "detect": {"idle_s": 1.0, "snapshot_interval_s": 1.0},
                 "serve": {"port": 0},
-                "state_dir": tmp_path / own,
+                "state_dir": tmp_path_factory.mktemp("state") / own,
             }
         )
 
@@ -111,7 +116,7 @@ def kafka_settings(fresh_settings: Callable[[], Settings]) -> Settings:
     return fresh_settings()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_wire(fresh_settings: Callable[[], Settings]) -> Callable[[], Wire]:
     """Makes topics of their own, for tests that compare two runs."""
 
@@ -129,7 +134,27 @@ def wire(new_wire: Callable[[], Wire]) -> Wire:
     return new_wire()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shop() -> Shop:
     """Two hours of a calm shop, then a fault."""
     return Shop()
+
+
+@pytest.fixture(scope="session")
+def one_run(new_wire: Callable[[], Wire], shop: Shop) -> tuple[Message, ...]:
+    """What DETECT says of the shop when nothing interrupts it: run once, for all tests that compare."""
+    from streams.stages.detect import DetectStage  # not for tests that need no broker: it takes a second
+
+    wire = new_wire()
+    wire.publish(shop.records)
+    with running(DetectStage, wire.settings):
+        return tuple(evidence_until(wire, shop.end_ms - 30_000))
+
+
+@pytest.fixture(scope="session")
+def evidence(one_run: tuple[Message, ...], shop: Shop) -> list[tuple[str, str, bytes]]:
+    """The evidence log of the shop's fault, up to a promise that settles everything."""
+    end = Progress(domain=shop.domain, source="detect-0", watermark_ms=shop.end_ms + 7_200_000)
+    last = EvidenceRecord(domain=end.domain, source=end.source, tick_ms=end.watermark_ms, items=(end,))
+    values = [*(message.value() or b"" for message in one_run), encode(last)]
+    return [("headwater.evidence", shop.domain, value) for value in values]

@@ -11,13 +11,13 @@ from threading import Event, Thread
 from typing import Any
 
 import numpy as np
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from correlator.evidence import EvidenceItem
 from streams.kafka import consumer, producer
 from streams.serve import Health
 from streams.service.stages import Stage
-from streams.settings import Settings
+from streams.settings import KafkaSettings, Settings
 from streams.wire.codec import decode
 from streams.wire.messages import EvidenceRecord
 
@@ -79,12 +79,22 @@ class Shop:
         return START_MS + (self.steps - 1) * STEP_MS
 
 
-class Wire:
-    """Writes to and reads from the test's own topics."""
+_producers: dict[str, Producer] = {}
+"""One a cluster for all tests: an idempotent producer waits half a second or a whole one for its number."""
 
-    def __init__(self, settings: Settings) -> None:
+
+def _shared_producer(kafka: KafkaSettings) -> Producer:
+    if kafka.bootstrap_servers not in _producers:
+        _producers[kafka.bootstrap_servers] = producer(kafka)
+    return _producers[kafka.bootstrap_servers]
+
+
+class Wire:
+    """Writes to and reads from the test's own topics; with `anew` by a producer that knows no topic yet."""
+
+    def __init__(self, settings: Settings, *, anew: bool = False) -> None:
         self.settings = settings
-        self._producer = producer(settings.kafka)
+        self._producer = producer(settings.kafka) if anew else _shared_producer(settings.kafka)
         self._refused: list[KafkaError] = []
 
     def put(self, topic: str, value: bytes | None, key: str = "", **options: Any) -> None:
@@ -113,6 +123,8 @@ class Wire:
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:
             self._refused.append(error)
+            # What one test met must not fail the next.
+            _producers.pop(self.settings.kafka.bootstrap_servers, None)
 
     def wait_for_partitions(self, topic: str, count: int) -> None:
         """Wait until the last of them takes a tombstone from this producer, which stages read as nothing.

@@ -16,13 +16,9 @@ from tests.shop_on_kafka import Wire, evidence_until, items_of, running, sayings
 pytestmark = pytest.mark.kafka
 
 
-def test_a_fault_becomes_evidence_with_its_changes_and_edges(wire, shop):
-    wire.publish(shop.records)
-    with running(DetectStage, wire.settings):
-        found = evidence_until(wire, shop.end_ms - 30_000)
-
-    items = items_of(found)
-    assert {message.key() for message in found} == {b"shop"}
+def test_a_fault_becomes_evidence_with_its_changes_and_edges(one_run):
+    items = items_of(one_run)
+    assert {message.key() for message in one_run} == {b"shop"}
     assert any(item.type == "anomaly" and item.service == "redis-cart" for item in items)
     assert [item.id for item in items if item.type == "change"] == ["d-1"]
     assert {(item.caller, item.callee) for item in items if item.type == "edge"} == {
@@ -31,21 +27,16 @@ def test_a_fault_becomes_evidence_with_its_changes_and_edges(wire, shop):
     }
 
 
-def test_a_stop_and_a_restart_say_what_one_run_says(new_wire, shop):
-    through, stopped = new_wire(), new_wire()
-    through.publish(shop.records)
-    with running(DetectStage, through.settings):
-        expected = evidence_until(through, shop.end_ms - 30_000)
-
+def test_a_stop_and_a_restart_say_what_one_run_says(wire, shop, one_run):
     cut = len(shop.records) * 95 // 100
-    stopped.publish(shop.records[:cut])
-    with running(DetectStage, stopped.settings):
-        evidence_until(stopped, shop.end_ms - 50 * 15_000)
-    stopped.publish(shop.records[cut:])
-    with running(DetectStage, stopped.settings):
-        found = evidence_until(stopped, shop.end_ms - 30_000)
+    wire.publish(shop.records[:cut])
+    with running(DetectStage, wire.settings):
+        evidence_until(wire, shop.end_ms - 50 * 15_000)
+    wire.publish(shop.records[cut:])
+    with running(DetectStage, wire.settings):
+        found = evidence_until(wire, shop.end_ms - 30_000)
 
-    assert sayings(found) == sayings(expected)
+    assert sayings(found) == sayings(one_run)
     ticks = [decode(EvidenceRecord, message.value()) for message in found]
     spoken = [record.tick_ms for record in ticks if len(record.items) > 1]
     assert len(spoken) == len(set(spoken)), "a tick was said twice although the stop was in order"
@@ -178,7 +169,7 @@ def test_a_partition_that_is_added_while_running_is_read(wire, shop, is_apache):
         client = admin(wire.settings.kafka)
         for done in client.create_partitions([NewPartitions(topic, 2)]).values():
             done.result(30)
-        later = Wire(wire.settings)
+        later = Wire(wire.settings, anew=True)
         later.wait_for_partitions("headwater.metrics", 2)
         for name, key, value in shop.records[half:]:
             later.put(name, value, key, **({"partition": 1} if name == "headwater.metrics" else {}))

@@ -2,36 +2,19 @@
 
 import pytest
 
-from correlator.evidence import Progress
 from streams.stages.correlate import CorrelateStage
-from streams.stages.detect import DetectStage
 from streams.stages.notify import NotifyStage
 from streams.stages.reason import ReasonStage
 from streams.wire.cloudevents import decode_alert, decode_incident, encode_incident
 from streams.wire.codec import decode, encode
 from streams.wire.deadletter import decode_headers
-from streams.wire.messages import Candidate, EvidenceRecord, Explanation
+from streams.wire.messages import Candidate, Explanation
 from tests.model_stub import StubServer, answer, serving
-from tests.shop_on_kafka import evidence_until, running
+from tests.shop_on_kafka import running
 
 pytestmark = pytest.mark.kafka
 
 GARBAGE = b"\x00 not json"
-_evidence: list[bytes] = []
-
-
-@pytest.fixture
-def evidence(new_wire, shop):
-    """The evidence log of the shop's fault, settled at its end."""
-    if not _evidence:
-        wire = new_wire()
-        wire.publish(shop.records)
-        with running(DetectStage, wire.settings):
-            _evidence.extend(m.value() for m in evidence_until(wire, shop.end_ms - 30_000))
-        end = Progress(domain="shop", source="detect-0", watermark_ms=shop.end_ms + 7_200_000)
-        last = EvidenceRecord(domain="shop", source="detect-0", tick_ms=end.watermark_ms, items=(end,))
-        _evidence.append(encode(last))
-    return [("headwater.evidence", "shop", value) for value in _evidence]
 
 
 def incidents_of(messages):
@@ -42,7 +25,7 @@ def until_settled(messages):
     return incidents_of(messages[-1:])[0].settled
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def incidents(new_wire, evidence):
     """Every revision that CORRELATE publishes of that log."""
     wire = new_wire()

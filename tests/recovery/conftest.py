@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import multiprocessing
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 
 import pytest
 
 from streams.settings import Settings
+from tests.recovery import victim
 
-VICTIM = Path(__file__).parent / "victim.py"
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["streams.stages.correlate", "streams.stages.detect", "streams.stages.route"]
+)
+"""Victims are forked from a process that has imported the stages and started nothing: importing them takes
+two seconds of processor time, and there are some thirty victims."""
 
 
 class Crashes:
     """Runs stages in processes of their own."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._count = 0
-
-    def _start(self, settings: Settings, stage: str, *how: str, up: int = -1) -> subprocess.Popen[bytes]:
-        self._count += 1
-        file = self._directory / f"settings-{self._count}.json"
-        file.write_text(settings.model_dump_json())
-        command = [sys.executable, str(VICTIM), str(file), stage, *how]
-        return subprocess.Popen(
-            command, pass_fds=(up,) if up >= 0 else (), env={**os.environ, "UP_FD": str(up)}
+    def _start(
+        self, settings: Settings, stage: str, step: str = "", nth: int = 0, up: Connection | None = None
+    ) -> ForkServerProcess:
+        process = PROCESSES.Process(
+            target=victim.run, args=(settings.model_dump_json(), stage, step, nth, up), daemon=True
         )
+        process.start()
+        return process
 
     def kill_at(self, settings: Settings, stage: str, step: str, nth: int) -> None:
         """Run a stage until it has reached a step for the nth time, and not an instruction further."""
-        victim = self._start(settings, stage, step, str(nth))
+        process = self._start(settings, stage, step, nth)
         try:
-            assert victim.wait(90) == -9, f"it never came to step {step!r} {nth} times"
+            process.join(90)
+            assert process.exitcode == -signal.SIGKILL, f"it never came to step {step!r} {nth} times"
         finally:
-            victim.kill()
-            victim.wait()
+            process.kill()
+            process.join()
 
     @contextmanager
     def running(self, settings: Settings, stage: str) -> Iterator[None]:
@@ -47,19 +50,28 @@ class Crashes:
 
         What the block waits for may have been said before the crash, and so be there before the stage is.
         """
-        told, up = os.pipe()
+        told, up = PROCESSES.Pipe(duplex=False)
         healthy = self._start(settings, stage, up=up)
-        os.close(up)
+        up.close()
         try:
             yield
-            assert os.read(told, 1), "it ended before it was ready"
-            assert healthy.poll() is None, "it ended by itself"
+            assert told.poll(60), "it does not come up"
+            assert _has_come(told), "it ended before it was ready"
+            assert healthy.is_alive(), "it ended by itself"
         finally:
-            os.close(told)
+            told.close()
             healthy.terminate()
-            assert healthy.wait(30) == 0
+            healthy.join(30)
+            assert healthy.exitcode == 0
+
+
+def _has_come(told: Connection) -> bool:
+    try:
+        return bool(told.recv_bytes())
+    except EOFError:
+        return False
 
 
 @pytest.fixture
-def crashes(tmp_path: Path) -> Crashes:
-    return Crashes(tmp_path)
+def crashes() -> Crashes:
+    return Crashes()

@@ -2,13 +2,9 @@
 
 import pytest
 
-from correlator.evidence import Progress
 from streams.stages.correlate.stage import CorrelateStage, Step
-from streams.stages.detect import DetectStage
 from streams.wire.cloudevents import decode_incident
-from streams.wire.codec import encode
-from streams.wire.messages import EvidenceRecord
-from tests.shop_on_kafka import evidence_until, running
+from tests.shop_on_kafka import running
 
 pytestmark = pytest.mark.kafka
 
@@ -26,32 +22,12 @@ def settled(wire):
     return newest, {message.value() for message in messages}
 
 
-_evidence = []
-_expected = []
-
-
-@pytest.fixture
-def evidence(new_wire, shop):
-    """The evidence log of the shop's fault, up to a promise that settles everything."""
-    if not _evidence:
-        wire = new_wire()
-        wire.publish(shop.records)
-        with running(DetectStage, wire.settings):
-            messages = evidence_until(wire, shop.end_ms - 30_000)
-        end = Progress(domain="shop", source="detect-0", watermark_ms=shop.end_ms + 7_200_000)
-        last = EvidenceRecord(domain="shop", source="detect-0", tick_ms=end.watermark_ms, items=(end,))
-        _evidence.extend([*(message.value() for message in messages), encode(last)])
-    return [("headwater.evidence", "shop", value) for value in _evidence]
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def expected(new_wire, evidence):
-    if not _expected:
-        wire = new_wire()
-        wire.publish(evidence)
-        with running(CorrelateStage, wire.settings):
-            _expected.append(settled(wire))
-    return _expected[0]
+    wire = new_wire()
+    wire.publish(evidence)
+    with running(CorrelateStage, wire.settings):
+        return settled(wire)
 
 
 @pytest.mark.parametrize("step", list(Step), ids=lambda step: step.name.lower())

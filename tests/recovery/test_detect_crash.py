@@ -3,10 +3,10 @@
 import pytest
 
 from streams.stages.correlate.checkpoint import Domain
-from streams.stages.detect import DetectStage, Step
+from streams.stages.detect import Step
 from streams.wire.codec import decode
 from streams.wire.messages import EvidenceRecord
-from tests.shop_on_kafka import evidence_until, running, sayings
+from tests.shop_on_kafka import evidence_until, sayings
 
 pytestmark = pytest.mark.kafka
 
@@ -37,22 +37,8 @@ def settled_incidents(messages, settle_ms):
     return {each.id: each for each in revisions if each.settled}
 
 
-_expected = {}
-
-
-@pytest.fixture
-def expected(new_wire, shop):
-    """What an uninterrupted run says; run once."""
-    if not _expected:
-        through = new_wire()
-        through.publish(shop.records)
-        with running(DetectStage, through.settings):
-            _expected["messages"] = evidence_until(through, shop.end_ms - 30_000)
-    return _expected["messages"]
-
-
 @pytest.mark.parametrize("step", list(Step), ids=lambda step: step.name.lower())
-def test_a_kill_changes_nothing_that_is_said(step, new_wire, shop, crashes, expected):
+def test_a_kill_changes_nothing_that_is_said(step, new_wire, shop, crashes, one_run):
     wire = new_wire()
     settings = quick(wire.settings)
     wire.publish(shop.records)
@@ -60,6 +46,6 @@ def test_a_kill_changes_nothing_that_is_said(step, new_wire, shop, crashes, expe
     with crashes.running(settings, "detect"):
         found = evidence_until(wire, shop.end_ms - 30_000)
 
-    assert sayings(found) == sayings(expected)
+    assert sayings(found) == sayings(one_run)
     settle_ms = shop.end_ms + 7_200_000
-    assert settled_incidents(found, settle_ms) == settled_incidents(expected, settle_ms) != {}
+    assert settled_incidents(found, settle_ms) == settled_incidents(one_run, settle_ms) != {}

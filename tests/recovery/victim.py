@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from streams.serve import Health
@@ -16,19 +17,22 @@ from streams.settings import Settings
 
 
 class Announced(Health):
-    """Writes a byte to `UP_FD` when it is first ready."""
+    """Sends a byte when it is first ready."""
+
+    def __init__(self, up: Connection | None) -> None:
+        super().__init__()
+        self._up = up
 
     def ready(self) -> None:
-        first = not self.ready_event.is_set()
         super().ready()
-        if first and (up := int(os.environ["UP_FD"])) >= 0:
-            os.write(up, b"!")
-            os.environ["UP_FD"] = "-1"
+        if self._up is not None:
+            self._up.send_bytes(b"!")
+            self._up = None
 
 
-def main() -> None:
-    settings = Settings(**json.loads(Path(sys.argv[1]).read_text()))
-    step, nth = (sys.argv[3], int(sys.argv[4])) if len(sys.argv) > 3 else ("", 0)
+def run(settings_json: str, stage: str, step: str = "", nth: int = 0, up: Connection | None = None) -> None:
+    """Run a stage until SIGTERM, or until it has reached `step` for the nth time."""
+    settings = Settings(**json.loads(settings_json))
     seen: Counter[str] = Counter()
 
     def reached(here: str) -> None:
@@ -38,20 +42,21 @@ def main() -> None:
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    if sys.argv[2] == "detect":
+    health = Announced(up)
+    if stage == "detect":
         from streams.stages.detect import DetectStage
 
         # Small batches, so that a crash falls between them.
-        DetectStage(settings, Announced(), reached=reached, batch=100).run(stop)
-    elif sys.argv[2] == "route":
+        DetectStage(settings, health, reached=reached, batch=100).run(stop)
+    elif stage == "route":
         from streams.stages.route import RouteStage
 
-        RouteStage(settings, Announced(), reached=reached, batch=100).run(stop)
+        RouteStage(settings, health, reached=reached, batch=100).run(stop)
     else:
         from streams.stages.correlate import CorrelateStage
 
-        CorrelateStage(settings, Announced(), reached=reached, checkpoint_records=5).run(stop)
+        CorrelateStage(settings, health, reached=reached, checkpoint_records=5).run(stop)
 
 
 if __name__ == "__main__":
-    main()
+    run(Path(sys.argv[1]).read_text(), sys.argv[2], *sys.argv[3:4], *map(int, sys.argv[4:5]))
