@@ -17,8 +17,8 @@ KAFKA_VERSION = "4.1.0"
 CACHE = Path.home() / ".cache" / "headwater"
 START_TIMEOUT_S = 60.0
 """Ready in 4 s on an idle machine; three of them on two busy cores were measured at 15 s."""
-STOP_GRACE_S = 5.0
-"""It needs about two seconds to close its logs; three nodes stop one after the other."""
+STOP_GRACE_S = 0.2
+"""It needs five seconds and more to close its logs in order, and they are removed right after."""
 
 POM = """\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
