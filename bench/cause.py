@@ -4,6 +4,8 @@ The incident: a graph of 1,000 services, 200 anomalies on the services above one
 the last days. Peers on the same graph and the same anomalies: personalised PageRank of networkx (the core of
 MicroRCA and its kin), and sorting by the largest deviation. The graph: 10,000 entities, 100,000 edges. Times
 are the processor's, so that they depend little on what else the machine does.
+
+With `--recordings` also whom it names, and whom BARO, N-Sigma and simple rules name, on labelled recordings.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from pathlib import Path
 from statistics import median
 from time import thread_time
 from typing import Any
+
+import cause_told
 
 from correlator.engine import Engine
 from correlator.evidence import Change, ChangeKind, Edge, EdgeSource, Progress
@@ -40,7 +44,9 @@ def run(recordings: Path | None, scale: int, note: Callable[[str], None]) -> dic
 
     Parameters
     ----------
-    recordings, scale
+    recordings
+        A recording or a folder of some: their faults are asked about as well.
+    scale
         Not used: the incident is made here.
     """
     note(f"one incident among {SERVICES:,} services")
@@ -48,7 +54,7 @@ def run(recordings: Path | None, scale: int, note: Callable[[str], None]) -> dic
     scored = _score(engine)
     peers = _peers(engine)
     note(f"a graph of {ENTITIES:,} entities and {EDGES:,} edges")
-    return {
+    found: dict[str, Any] = {
         "incident": {"services": SERVICES, "anomalies": ANOMALIES, "changes": CHANGES, **scored},
         "peers_ms": peers,
         "networkx_pagerank_over_ranking": _ratio(
@@ -56,6 +62,9 @@ def run(recordings: Path | None, scale: int, note: Callable[[str], None]) -> dic
         ),
         "topology": {"entities": ENTITIES, "edges": EDGES, **_topology()},
     }
+    if recordings is not None:
+        found["told"] = cause_told.run(recordings, note)
+    return found
 
 
 def incident(seed: int = 7) -> Engine:

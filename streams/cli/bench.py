@@ -27,8 +27,9 @@ def bench(
     recordings: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of recordings; its `series` folder feeds the accuracy test. "
-            "Default: HEADWATER_RECORDINGS.",
+            help="Folder of recordings. `detect` reads its folder `series` (default: HEADWATER_RECORDINGS); "
+            "`cause` asks headwater and its peers about every labelled fault, which takes minutes "
+            "(default: none).",
             show_default=False,
         ),
     ] = None,
@@ -44,7 +45,7 @@ def bench(
         raise UserError(f"the benchmarks are not installed: run from a source tree, {FOLDER} does not exist")
     from streams import settings
 
-    folder = recordings or settings.load().recordings
+    folder = recordings if name == "cause" else recordings or settings.load().recordings
     if recordings is not None and not recordings.is_dir():
         raise UserError(f"{recordings} is not a folder")
     sys.path.insert(0, str(FOLDER))
