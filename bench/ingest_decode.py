@@ -17,7 +17,7 @@ import orjson
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
-from detectors.telemetry import Catalog
+from detectors.catalog import Catalog
 from streams.wire.decoders import Decoders, otlp, otlp_metrics, remote_write
 from streams.wire.decoders.remote_write_pb import WriteRequest
 from streams.wire.record import RawRecord

@@ -1,8 +1,9 @@
 """Online anomaly detection: signals → scores → anomalies. Pure: no Kafka, files, clock or network."""
 
 from detectors.anomaly import Anomaly, Family, Signal, anomaly_id
+from detectors.catalog import Catalog
 from detectors.pipeline import Detector, DetectorConfig, EdgeSeen, Tick
-from detectors.telemetry import Catalog, Kind, LogBatch, SampleBatch, Series
+from detectors.telemetry import Kind, LogBatch, SampleBatch, Series
 
 __all__ = [
     "Anomaly",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+S = TypeVar("S", bound=np.generic)
+
 _ROW_BITS = 32
+_MOST = 2**62
 _MAX_SPAN_MS = 2**30
 
 
@@ -20,6 +26,55 @@ def distinct(numbers: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     seen = np.zeros(count, np.bool_)
     seen[numbers[numbers >= 0]] = True
     return np.flatnonzero(seen).astype(np.int32)
+
+
+def joint(*columns: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return one number for each combination of numbers from 0 on; equal combinations get equal ones.
+
+    Examples
+    --------
+    >>> joint(np.array([0, 1, 0]), np.array([2, 0, 2])).tolist()
+    [2, 3, 2]
+    """
+    code, size = np.zeros(len(columns[0]), np.int64), 1
+    for column in columns:
+        width = int(column.max(initial=0)) + 1
+        if size * width > _MOST:
+            kinds, code = np.unique(code, return_inverse=True)
+            size = len(kinds)
+        code = code * width + column
+        size *= width
+    return code
+
+
+def by_first_sight(code: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Number equal values from 0 on, in order of first sight; return the numbers, and where each was first.
+
+    Examples
+    --------
+    >>> [each.tolist() for each in by_first_sight(np.array([7, 3, 7, 9]))]
+    [[0, 1, 0, 2], [0, 1, 3]]
+    """
+    _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order))
+    return rank[inverse], first[order]
+
+
+def parted(values: NDArray[S], number: NDArray[np.int32], count: int) -> Iterator[NDArray[S]]:
+    """Part values by number, 0 … `count` - 1; within a part they keep their order.
+
+    Examples
+    --------
+    >>> [each.tolist() for each in parted(np.array([5, 6, 7]), np.array([1, 0, 1], np.int32), 2)]
+    [[6], [5, 7]]
+    """
+    order = np.argsort(number, kind="stable")
+    values = values[order]
+    ends = np.searchsorted(number[order], np.arange(count), side="right").tolist()
+    for begin, end in zip([0, *ends], ends, strict=False):
+        yield values[begin:end]
 
 
 def in_turn(

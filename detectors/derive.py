@@ -28,7 +28,7 @@ def shares(roster: Roster, touched: NDArray[np.int32]) -> Derived:
     """Return the share of failed requests for each count of failures among the touched rows."""
     found: Derived = {}
     for row in map(int, touched[roster.counts_failures[touched]]):
-        series = roster.series[row]
+        series = roster.series_of(row)
         if series is not None:
             found.update(_share(roster, row, series))
     return found
@@ -42,7 +42,7 @@ def means(roster: Roster, touched: NDArray[np.int32]) -> Derived:
     """
     found: Derived = {}
     for row in map(int, touched[roster.sums_time[touched]]):
-        series, count = roster.series[row], roster.count_beside(row)
+        series, count = roster.series_of(row), roster.count_beside(row)
         if series is not None and count >= 0 and _are_of_one_moment(roster, row, count):
             things = float(roster.rows["last_value"][count])
             if things > 0:
@@ -62,7 +62,7 @@ def _share(roster: Roster, row: int, series: Series) -> Derived:
     """Errors over requests, in per cent; both must be of one kind and one moment."""
     rows = roster.rows
     load = int(rows["load_row"][row])
-    other = roster.series[load] if load >= 0 else None
+    other = roster.series_of(load) if load >= 0 else None
     if other is None or other.kind is not series.kind or not _OF_REQUESTS & set(tokens(series.metric)):
         return {}
     ts = int(rows["last_ts"][row])

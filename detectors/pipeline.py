@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,19 +11,20 @@ from numpy.typing import NDArray
 
 from detectors.anomaly import Anomaly
 from detectors.bank import Pools
+from detectors.catalog import Catalog, Table
 from detectors.dense import distinct
 from detectors.family import Shape
 from detectors.grid import SLOT_MS, tick_of
 from detectors.hold import Hold, LineHold
 from detectors.judging import Judging
 from detectors.logs import Line, LogBook
-from detectors.naming import Words, packed, unpacked
+from detectors.naming import Numbers, Words, packed, spoken
 from detectors.publish import DEFAULT_BUDGET, Publisher
 from detectors.roster import Roster
 from detectors.rows import ROW
 from detectors.silence import Silence
 from detectors.state import State, pieces, unpack
-from detectors.telemetry import Catalog, Kind, LogBatch, SampleBatch, Series
+from detectors.telemetry import Kind, LogBatch, SampleBatch, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,17 +192,15 @@ class Detector:
     def _forget_homeless(self) -> None:
         """Forget series without a row; they are kept, to be known when they return, until they are most."""
         if self.catalog.living > CATALOG_TIMES * self.config.max_series:
-            known = (number for number in range(len(self.catalog)) if number in self.catalog)
+            self._roster.follow_catalog()
+            homeless = np.flatnonzero(self._roster.row_of < 0).tolist()
+            known = (number for number in homeless if number in self.catalog)
             self.catalog.retire([number for number in known if self._roster.row(self.catalog[number]) < 0])
 
     def _edges_seen(self, batch: SampleBatch, end: int) -> tuple[EdgeSeen, ...]:
         known = len(self._is_edge)
         if known < len(self.catalog):
-            fresh = [
-                number in self.catalog and self.catalog[number].peer is not None
-                for number in range(known, len(self.catalog))
-            ]
-            self._is_edge = np.concatenate([self._is_edge, np.array(fresh, dtype=np.bool_)])
+            self._is_edge = np.concatenate([self._is_edge, self.catalog.are_edges(known)])
         numbers = distinct(batch.series[self._is_edge[batch.series]], len(self.catalog))
         series = [self.catalog[int(number)] for number in numbers if number in self.catalog]
         seen = sorted({(each.service, each.peer) for each in series if each.peer is not None})
@@ -251,21 +249,21 @@ class Detector:
         arrays |= {"held.ts_ms": held.ts_ms, "held.series": held.series, "held.value": held.value}
         return pieces(header, arrays)
 
-    def _named(self) -> tuple[Words, NDArray[np.signedinteger[Any]], NDArray[np.int32]]:
+    def _named(self) -> tuple[Words, Numbers, NDArray[np.int32]]:
         """Return all series, those of the catalog first, and which of them each row has, or -1."""
         roster, catalog = self._roster, self.catalog
-        series = catalog.everything()
         of_row = np.full(roster.used, -1, np.int32)
         numbers = np.flatnonzero(roster.row_of >= 0)
         of_row[roster.row_of[numbers]] = numbers
+        others: list[Series] = []
         for row in np.flatnonzero(of_row < 0).tolist():
-            each = roster.series[row]
+            each = roster.series_of(row)
             if each is not None:
                 number = catalog.number_of(each)
-                of_row[row] = len(series) if number is None else number
+                of_row[row] = len(catalog) + len(others) if number is None else number
                 if number is None:
-                    series.append(each)
-        return *packed(series), of_row
+                    others.append(each)
+        return *packed(others, catalog.packed()), of_row
 
     @classmethod
     def load(cls, state: State, config: DetectorConfig | None = None) -> Detector:
@@ -286,10 +284,11 @@ class Detector:
 
     def _restore(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         self.late, self.closed_ms, self._minute = header["late"], header["closed_ms"], header["minute"]
-        catalog, of_row = _identities(header, arrays)
-        self.catalog.restore(catalog)
+        tables, numbers, of_row, known = _identities(header, arrays)
+        self.catalog.restore(tables, numbers[:, :known])
         roster = self._roster
-        roster.restore(arrays["rows"], of_row, header["pools"], header["free"], header["derived"])
+        rows = arrays["rows"]
+        roster.restore(rows, of_row, tables, numbers, header["pools"], header["free"], header["derived"])
         roster.evicted, roster.refused = header["evicted"], header["refused"]
         roster.crowd[: roster.used] = arrays["crowd"]
         roster.born[: roster.used] = arrays["born"]
@@ -328,16 +327,21 @@ def _by_tick(due: SampleBatch, width: int) -> dict[int, SampleBatch]:
 
 def _identities(
     header: dict[str, Any], arrays: dict[str, NDArray[Any]]
-) -> tuple[list[Series | None], Iterable[Series | None]]:
-    """Return the catalog's series by number, and the rows' in their order."""
-    if "words" not in header:
-        catalog = [each and _spelled(each) for each in header["catalog"]]
-        return catalog, [
-            catalog[each] if type(each) is int else each and _spelled(each) for each in header["rows"]
-        ]
-    series = unpacked(header["words"], arrays["names"])
-    known = header["catalog"]
-    return series[:known], [series[each] if each >= 0 else None for each in arrays["series"].tolist()]
+) -> tuple[list[Table], Numbers, NDArray[np.int32], int]:
+    """Return all series as words and numbers, which of them each row has, and how many the catalog knows."""
+    if "words" in header:
+        return spoken(header["words"]), arrays["names"], arrays["series"], header["catalog"]
+    series = [each and _spelled(each) for each in header["catalog"]]
+    known = len(series)
+    of_row = []
+    for each in header["rows"]:
+        if type(each) is int:
+            of_row.append(each)
+        else:
+            of_row.append(len(series) if each else -1)
+            series += [_spelled(each)] if each else []
+    words, numbers = packed(series)
+    return spoken(words), numbers, np.array(of_row, np.int32), known
 
 
 def _spelled(parts: list[Any]) -> Series:

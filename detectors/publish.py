@@ -57,7 +57,7 @@ class Publisher:
         is taken off the score of each.
         """
         rows = self.roster.rows
-        series, meaning = self.roster.series[row], self.roster.meaning[row]
+        series, meaning = self.roster.series_of(row), self.roster.meaning_of(row)
         if series is None or meaning is None:
             return None
         crowd = log10(int(self.roster.crowd[row]))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.anomaly import Family
 from detectors.bank import Pools, allocate_pools, refresh
+from detectors.catalog import Catalog, Table
+from detectors.dense import by_first_sight, joint, parted
 from detectors.family import (
     LOG_LINES,
     Meaning,
@@ -23,9 +26,10 @@ from detectors.family import (
     sums_time,
 )
 from detectors.family import unit_of as stated_unit
+from detectors.naming import Numbers, unpacked
 from detectors.reading import read_baselines, read_values, unit_read
 from detectors.rows import BLANK, NEVER, ROW, Rows, allocate, inherit, reset, step_from
-from detectors.telemetry import Catalog, Kind, Series
+from detectors.telemetry import Kind, Series
 
 _KIND = {Kind.GAUGE: 0, Kind.COUNTER: 1, Kind.DELTA: 2}
 LIVE_INTERVALS = 5
@@ -35,6 +39,14 @@ _BY_REQUESTS = frozenset({Family.ERROR, Family.CPU, Family.MEMORY, Family.SATURA
 """Families that requests drive: failures are divided by them, and use is told apart from load."""
 
 UNKNOWN, NO_WHOLE = -1, -2
+
+_PEER, _VERSION = map(Series._fields.index, ("peer", "version"))
+_OF_A_ROW = {
+    **dict.fromkeys(("is_load", "counts_failures", "sums_time", "is_read", "born", "_version_of_row"), 0),
+    **dict.fromkeys(("_number_of_row", "speaker", "group_of_row"), -1),
+    "crowd": 1,
+}
+"""Columns of the roster that are as long as its rows, and what they hold of a row without a series."""
 
 _EVICT_SHARE = 16
 """A sixteenth of the rows is freed at once, so that the search for the idlest is rare."""
@@ -60,6 +72,30 @@ def _pool_key(series: Series) -> tuple[str, ...]:
     return metric, series.unit or "", series.kind, series.labels, str(series.peer is not None)
 
 
+class Sort(NamedTuple):
+    """What follows from a series' metric, unit, kind and labels, and from whether it is an edge's."""
+
+    pool: int
+    is_load: bool
+    counts_failures: bool
+    sums_time: bool
+    is_read: bool
+    is_log: bool
+    is_template: bool
+    is_count: bool
+    """Whether it may stand beside a sum."""
+    is_thirsty: bool
+    """Whether requests drive it."""
+
+
+def _columns(sorts: list[Sort], of_row: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
+    """Return the fields of many rows' sorts; `of_row` says which sort each has."""
+    return {
+        name: np.array(each)[of_row]
+        for name, each in zip(Sort._fields, zip(*sorts, strict=True), strict=True)
+    }
+
+
 def _place(series: Series) -> tuple[str, str | None]:
     """Return where requests are counted: at the service, on the edge, or in the service's log."""
     return series.service, LOG_LINES if is_log(series) else series.peer
@@ -79,15 +115,19 @@ class Roster:
         self.evicted = 0
         self.refused = 0
         """Series that came when no row could be freed for them."""
-        self.series: list[Series | None] = []
-        self.meaning: list[Meaning | None] = []
+        self._number_of_row = np.full(256, -1, np.int32)
+        """Row to catalog number; -1 where the series is in `_own`, or there is none."""
+        self._own: dict[int, Series] = {}
+        """Series of the rows that had no catalog number when they came, as in `_uncataloged`."""
+        self._meaning: list[Meaning | None] = []
+        """By pool; None until the first series of a restored one is looked at."""
+        self._sorts: dict[tuple[Any, ...], Sort] = {}
         self.derived: set[int] = set()
         """Rows of series that nobody emits."""
         self._uncataloged: dict[Series, int] = {}
         """Rows of series that had no number when they came: those that nobody emits, and counts of lines."""
         self.free: list[int] = []
         self._pool: dict[tuple[str, ...], int] = {}
-        self._meaning_of_pool: dict[tuple[str, ...], Meaning] = {}
         self._of_group: list[array[int]] = []
         """Rows of each group, four bytes each: a million lists of numbers would be a tenth of a gigabyte."""
         self._loads: dict[tuple[str, str | None], list[int]] = {}
@@ -125,6 +165,16 @@ class Roster:
         if number is not None and number < len(self.row_of) and self.row_of[number] >= 0:
             return int(self.row_of[number])
         return self._uncataloged.get(series, -1)
+
+    def series_of(self, row: int) -> Series | None:
+        """Return the series of a row; None for a row that was freed."""
+        number = int(self._number_of_row[row])
+        return self.catalog[number] if number >= 0 else self._own.get(row)
+
+    def meaning_of(self, row: int) -> Meaning | None:
+        """Return what the series of a row measures; None for a row that was freed."""
+        pool = int(self.rows["pool"][row])
+        return self._meaning[pool] if pool >= 0 else None
 
     def follow_catalog(self) -> None:
         """Make room in `row_of` for what the catalog has got."""
@@ -168,32 +218,55 @@ class Roster:
     def restore(
         self,
         rows: Rows,
-        series: Iterable[Series | None],
+        of_row: NDArray[np.int32],
+        tables: Sequence[Table],
+        numbers: Numbers,
         pools: list[list[str]],
         free: list[int],
         derived: list[int],
     ) -> None:
-        """Take over rows and rebuild the relations between them; `series` in the order of the rows."""
+        """Take over rows and rebuild the relations between them, column by column.
+
+        Parameters
+        ----------
+        of_row
+            Which series each row has, -1 for none.
+        tables, numbers
+            Words and numbers of all series, as of `naming`; those that the catalog knows first.
+        """
         self.rows = rows
-        self._widen(len(rows))
+        self._widen(max(0, len(rows) - len(self.crowd)))
+        self.used = len(of_row)
         self._pool = {tuple(key): number for number, key in enumerate(pools)}
+        self._meaning = [None] * len(pools)
         self.follow_catalog()
-        for each in series:
-            row = self._next_row()
-            if each is not None:
-                self._enter(each, row)
-        self._dirty.clear()
+        living = np.flatnonzero(of_row >= 0).astype(np.int32)
+        which = of_row[living]
+        known = which < len(self.catalog)
+        self._number_of_row[living[known]] = which[known]
+        self.row_of[which[known]] = living[known]
+        others = unpacked(tables, numbers[:, which[~known]])
+        for row, series in zip(living[~known].tolist(), others, strict=True):
+            if series is not None:
+                self._house(series, row)
+        self._relate(living, tables, numbers[:, which])
         self.free = list(free)
         self.derived = set(derived)
         self.speaker[derived] = -1
 
     def largest(self) -> tuple[str, str, int]:
         """Return the service and metric that have the most rows, and how many."""
-        counted = Counter((each.service, each.metric) for each in self.series if each is not None)
+        counted = Counter((each.service, each.metric) for each in self._own.values())
+        numbers = self._number_of_row[: self.used]
+        (services, service), (metrics, metric) = map(self.catalog.column, ("service", "metric"))
+        mine = numbers[numbers >= 0]
+        number, first = by_first_sight(joint(service[mine], metric[mine]))
+        for each, rows in zip(mine[first].tolist(), np.bincount(number).tolist(), strict=True):
+            counted[services[service[each]], metrics[metric[each]]] += rows
         if not counted:
             return "", "", 0
-        (service, metric), rows = min(counted.items(), key=lambda item: (-item[1], item[0]))
-        return service, metric, rows
+        (name, of), rows = min(counted.items(), key=lambda item: (-item[1], item[0]))
+        return name, of, rows
 
     def members(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return rows sorted by group, and where each group begins; rebuilt when rows were given or taken."""
@@ -231,7 +304,7 @@ class Roster:
 
     def count_beside(self, row: int) -> int:
         """Return the row that counts what a row sums up (`…_sum`, `…_count`), or -1."""
-        series = self.series[row]
+        series = self.series_of(row)
         if series is None:
             return -1
         stem, ending = series.metric[:-3], series.metric[-3:]
@@ -245,7 +318,7 @@ class Roster:
 
     def unit_of(self, row: int) -> str | None:
         """Return the unit of a row's values, as stated, named or read off; None where nothing tells."""
-        series = self.series[row]
+        series = self.series_of(row)
         stated = None if series is None else stated_unit(series)
         return stated or unit_read(self.pools, int(self.rows["pool"][row]))
 
@@ -259,20 +332,12 @@ class Roster:
             self._make_room(row + more)
             self._widen(more)
         self.used += 1
-        self.series.append(None)
-        self.meaning.append(None)
         return row
 
     def _widen(self, more: int) -> None:
-        self.is_load = np.concatenate([self.is_load, np.zeros(more, np.int8)])
-        self.counts_failures = np.concatenate([self.counts_failures, np.zeros(more, np.bool_)])
-        self.is_read = np.concatenate([self.is_read, np.zeros(more, np.bool_)])
-        self.sums_time = np.concatenate([self.sums_time, np.zeros(more, np.bool_)])
-        self.crowd = np.concatenate([self.crowd, np.ones(more, np.int32)])
-        self.group_of_row = np.concatenate([self.group_of_row, np.full(more, -1, np.int32)])
-        self.born = np.concatenate([self.born, np.zeros(more, np.int64)])
-        self.speaker = np.concatenate([self.speaker, np.full(more, -1, np.int32)])
-        self._version_of_row = np.concatenate([self._version_of_row, np.zeros(more, np.int32)])
+        for name, fill in _OF_A_ROW.items():
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.full(more, fill, column.dtype)]))
 
     def _make_room(self, count: int) -> None:
         used = len(self.rows)
@@ -286,24 +351,21 @@ class Roster:
             self.rows = larger
         self.rows[used:] = BLANK
 
-    def _enter(self, series: Series, row: int) -> None:
-        self._members = None
-        key = _pool_key(series)
-        meaning = self._meaning_of_pool.get(key)
-        if meaning is None:
-            meaning = classify(series)
-            if not is_log(series):  # all templates share a key
-                # One object for a pool, and not one for each of a million series.
-                self._meaning_of_pool[key] = meaning
-        self.rows["pool"][row] = self._pool_of(key, series.kind, meaning)
-        self.series[row] = series
-        self.meaning[row] = meaning
+    def _house(self, series: Series, row: int) -> None:
         known = self.catalog.number_of(series)
         if known is None:
+            self._own[row] = series
             self._uncataloged[series] = row
         else:
+            self._number_of_row[row] = known
             self.row_of[known] = row
-        if series.instance is not None or is_template(series):
+
+    def _enter(self, series: Series, row: int) -> None:
+        self._members = None
+        self._house(series, row)
+        sort = self._sort_of(series)
+        self.rows["pool"][row] = sort.pool
+        if series.instance is not None or sort.is_template:
             group = group_of(series)
             number = self._group_number.setdefault(group, len(self.group_series))
             if number == len(self.group_series):
@@ -313,36 +375,113 @@ class Roster:
                     more = np.full(number, UNKNOWN, np.int32)
                     self.whole_of_group = np.concatenate([self.whole_of_group, more])
                     self.is_mixed = np.concatenate([self.is_mixed, np.zeros(number, np.bool_)])
-                self.whole_of_group[number] = NO_WHOLE if is_template(series) else UNKNOWN
+                self.whole_of_group[number] = NO_WHOLE if sort.is_template else UNKNOWN
             self._of_group[number].append(row)
             self.group_of_row[row] = number
             if series.version is not None:
                 version = self._version_number.setdefault(series.version, len(self._version_number) + 1)
                 self._version_of_row[row] = version
-        if series.peer is None and not is_log(series):
+        if series.peer is None and not sort.is_log:
             number = self._service_number.setdefault(series.service, len(self.services))
             if number == len(self.services):
                 self.services.append(series.service)
             self.speaker[row] = number
         place = _place(series)
-        self.is_load[row] = meaning.family is Family.LOAD or series.metric == LOG_LINES
-        self.counts_failures[row] = meaning.family is Family.ERROR and meaning.shape is Shape.COUNT
-        self.sums_time[row] = sums_time(series)
-        if series.metric.lower().endswith("count"):
+        self.is_load[row] = sort.is_load
+        self.counts_failures[row] = sort.counts_failures
+        self.sums_time[row] = sort.sums_time
+        self.is_read[row] = sort.is_read
+        if sort.is_count:
             self._counts[series._replace(unit=None, version=None)] = row
-        self.is_read[row] = meaning.reading is not Reading.NONE
-        if self.is_load[row]:
+        if sort.is_load:
             self._loads.setdefault(place, []).append(row)
             self._dirty.add(place)
-        if meaning.volume is not Volume.NONE or meaning.family in _BY_REQUESTS:
+        if sort.is_thirsty:
             self._thirsty.setdefault(place, []).append(row)
             self._dirty.add(place)
+
+    def _relate(self, living: NDArray[np.int32], tables: Sequence[Table], numbers: Numbers) -> None:
+        """Do what `_enter` does for each of many rows; `numbers` are those of their series, in turn."""
+        if not len(living):
+            return
+        service, metric, instance, peer, unit, kind, version, labels = numbers
+        none = Series(*(table.index(None) if None in table else -1 for table in tables))  # type: ignore[arg-type]
+        on_edge = peer != none.peer
+        sort, first = by_first_sight(joint(metric, unit, kind, labels, on_edge))
+        of = _columns([self._sort_of(self._series_at(row)) for row in living[first].tolist()], sort)
+        self.rows["pool"][living] = of["pool"]
+        for name in ("is_load", "counts_failures", "sums_time", "is_read"):
+            getattr(self, name)[living] = of[name]
+
+        template = of["is_template"]
+        grouped = (instance != none.instance) | template
+        code = joint(service, np.where(template, len(first), sort), np.where(template, 0, peer))[grouped]
+        rows, (number, first) = living[grouped], by_first_sight(code)
+        self.group_of_row[rows] = number
+        self.group_series = [group_of(self._series_at(row)) for row in rows[first].tolist()]
+        self._group_number = {group: each for each, group in enumerate(self.group_series)}
+        self._of_group = [array("i", each.tobytes()) for each in parted(rows, number, len(first))]
+        self.whole_of_group = np.full(max(256, len(first)), UNKNOWN, np.int32)
+        self.whole_of_group[number[template[grouped]]] = NO_WHOLE
+        self.is_mixed = np.zeros(len(self.whole_of_group), np.bool_)
+        self._version_number = {
+            word: each for each, word in enumerate(filter(None.__ne__, tables[_VERSION]), start=1)
+        }
+        of_version = np.array([self._version_number.get(word, 0) for word in tables[_VERSION]], np.int32)
+        self._version_of_row[rows] = of_version[version[grouped]]
+
+        speaking = ~(on_edge | of["is_log"])
+        number, first = by_first_sight(service[speaking])
+        self.services = [tables[0][each] for each in service[speaking][first].tolist()]
+        self._service_number = {name: each for each, name in enumerate(self.services)}
+        self.speaker[living[speaking]] = number
+
+        place = joint(service, np.where(of["is_log"], len(tables[_PEER]), peer))
+        for relation, mask in ((self._loads, of["is_load"]), (self._thirsty, of["is_thirsty"])):
+            number, first = by_first_sight(place[mask])
+            for each in parted(living[mask], number, len(first)):
+                relation[_place(self._series_at(int(each[0])))] = each.tolist()
+        for row in living[of["is_count"]].tolist():
+            self._counts[self._series_at(row)._replace(unit=None, version=None)] = row
+
+    def _series_at(self, row: int) -> Series:
+        series = self.series_of(row)
+        if series is None:
+            raise KeyError(f"row {row} has no series")
+        return series
+
+    def _sort_of(self, series: Series) -> Sort:
+        sort_key = series.metric, series.unit, series.kind, series.labels, series.peer is not None
+        found = self._sorts.get(sort_key)
+        if found is not None:
+            return found
+        key = _pool_key(series)
+        pool = self._pool.get(key, -1)
+        meaning = self._meaning[pool] if pool >= 0 else None
+        meaning = meaning or classify(series)
+        pool = self._pool_of(key, series.kind, meaning)
+        self._meaning[pool] = meaning
+        found = Sort(
+            pool=pool,
+            is_load=meaning.family is Family.LOAD or series.metric == LOG_LINES,
+            counts_failures=meaning.family is Family.ERROR and meaning.shape is Shape.COUNT,
+            sums_time=sums_time(series),
+            is_read=meaning.reading is not Reading.NONE,
+            is_log=is_log(series),
+            is_template=is_template(series),
+            is_count=series.metric.lower().endswith("count"),
+            is_thirsty=meaning.volume is not Volume.NONE or meaning.family in _BY_REQUESTS,
+        )
+        if not found.is_template:  # there is one for each text
+            self._sorts[sort_key] = found
+        return found
 
     def _pool_of(self, key: tuple[str, ...], kind: Kind, meaning: Meaning) -> int:
         number = self._pool.get(key, -1)
         if number >= 0:
             return number
         number = self._pool[key] = len(self._pool)
+        self._meaning.append(meaning)
         if number >= len(self.pools.scale):
             larger = allocate_pools(2 * number)
             for name, old in self.pools._asdict().items():
@@ -374,18 +513,18 @@ class Roster:
             ranked = sorted((self._rank(load), load) for load in self._loads.get(place, ()))
             nearest: dict[str | None, int] = {}
             for _, load in ranked:
-                other = self.series[load]
-                if other is not None:
-                    nearest.setdefault(other.instance, load)
+                nearest.setdefault(self._instance_of(load), load)
             anyone = nearest.get(None, ranked[0][1] if ranked else -1)
             for row in self._thirsty.get(place, ()):
-                series = self.series[row]
-                if series is not None:
-                    self.rows["load_row"][row] = nearest.get(series.instance, anyone)
+                self.rows["load_row"][row] = nearest.get(self._instance_of(row), anyone)
         self._dirty.clear()
 
+    def _instance_of(self, row: int) -> str | None:
+        number = int(self._number_of_row[row])
+        return self.catalog.instance_of(number) if number >= 0 else self._own[row].instance
+
     def _rank(self, load: int) -> int:
-        meaning = self.meaning[load]
+        meaning = self.meaning_of(load)
         return meaning.load_rank if meaning else 99
 
     def _evict(self) -> list[int]:
@@ -395,7 +534,7 @@ class Roster:
         count = max(1, self.max_series // _EVICT_SHARE)
         idlest = living[np.lexsort((living, self.rows["last_ts"][living]))][:count]
         for row in map(int, idlest):
-            series = self.series[row]
+            series = self.series_of(row)
             if series is None:
                 continue
             self._uncataloged.pop(series, None)
@@ -411,7 +550,8 @@ class Roster:
             for relation in (self._loads, self._thirsty):
                 if row in relation.get(place, ()):
                     relation[place].remove(row)
-            self.series[row] = self.meaning[row] = None
+            self._number_of_row[row] = -1
+            self._own.pop(row, None)
             self.is_load[row] = 0
             self.counts_failures[row] = self.is_read[row] = self.sums_time[row] = False
             self._counts.pop(series._replace(unit=None, version=None), None)

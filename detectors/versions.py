@@ -43,12 +43,12 @@ class Contrast(NamedTuple):
 
 def contrast(roster: Roster, row: int, living: list[int], now: int) -> Contrast | None:
     """Compare the youngest version's instances with all others of a crowded group."""
-    series, meaning = roster.series[row], roster.meaning[row]
+    series, meaning = roster.series_of(row), roster.meaning_of(row)
     if series is None or meaning is None or meaning.family not in COMPARED:
         return None
     by_version: dict[str, list[int]] = {}
     for each in living:
-        other = roster.series[each]
+        other = roster.series_of(each)
         if other is not None and other.version:
             by_version.setdefault(other.version, []).append(each)
     if len(by_version) < 2:

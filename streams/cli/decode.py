@@ -76,7 +76,7 @@ _NO_TOPIC = "(no topic)"
 def _show(record: RawRecord, where: str, decoders: Decoders, *, everything: bool, as_json: bool) -> int:
     import orjson
 
-    from detectors.telemetry import Catalog
+    from detectors.catalog import Catalog
     from streams.errors import DecodeError
     from streams.wire.shown import shown
     from streams.wire.telemetry import TelemetryBuilder

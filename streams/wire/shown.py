@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detectors.telemetry import Catalog, Series
+from detectors.catalog import Catalog
+from detectors.telemetry import Series
 from streams.wire.telemetry import DomainTelemetry
 
 

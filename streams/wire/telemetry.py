@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from correlator.evidence import Alert, Change, Edge
-from detectors.telemetry import Catalog, LogBatch, SampleBatch, Series
+from detectors.catalog import Catalog
+from detectors.telemetry import LogBatch, SampleBatch, Series
 from streams.wire.state import DecoderState
 
 Item = Change | Edge | Alert

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from detectors.telemetry import Catalog
+from detectors.catalog import Catalog
 from streams.wire.decoders import Decoders
 from streams.wire.record import RawRecord
 from streams.wire.shown import shown

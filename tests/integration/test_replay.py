@@ -8,7 +8,7 @@ import time
 import pyarrow as pa
 import pytest
 
-from detectors.telemetry import Catalog
+from detectors.catalog import Catalog
 from streams.cli import main
 from streams.kafka import consumer, headers_of, topics
 from streams.recording import Recording, metric_samples, write_recording

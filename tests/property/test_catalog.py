@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.telemetry import Catalog, Series
+from detectors.catalog import Catalog
+from detectors.telemetry import Series
 
 ACTIONS = st.lists(st.tuples(st.sampled_from(["intern", "look", "retire", "restore"]), st.integers(0, 400)))
 
@@ -38,8 +39,8 @@ def test_series_keep_their_numbers_and_retired_ones_get_new_ones(known, actions)
             with pytest.raises(KeyError):
                 catalog[number]
         elif what == "restore":
-            everything, catalog = catalog.everything(), Catalog()
-            catalog.restore(everything)
+            everything, catalog = catalog.packed(), Catalog()
+            catalog.restore(*everything)
         assert catalog.number_of(name(which)) == expected.get(which)
         assert (catalog.living, len(catalog)) == (len(expected), given_out)
     assert [catalog[number] for number in expected.values()] == [name(which) for which in expected]

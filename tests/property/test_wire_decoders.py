@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.telemetry import Catalog
+from detectors.catalog import Catalog
 from streams.errors import DecodeError
 from streams.wire.decoders import BUILT_IN, Decoders
 from streams.wire.decoders.reading import time_ms

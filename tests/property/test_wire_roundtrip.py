@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from correlator.evidence import Alert, Change, Edge
-from detectors.telemetry import Catalog, Series
+from detectors.catalog import Catalog
+from detectors.telemetry import Series
 from streams import settings as settings_module
 from streams.recording import (
     Recording,

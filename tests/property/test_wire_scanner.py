@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
-from detectors.telemetry import Catalog
+from detectors.catalog import Catalog
 from streams.errors import DecodeError
 from streams.wire.decoders import otlp_logs, otlp_metrics, remote_write
 from streams.wire.decoders.otlp_fast import MetricsScanner

@@ -10,7 +10,8 @@ from detectors.roster import Roster
 from detectors.rows import BYTES_PER_SERIES, NEVER, UNUSED, WINDOW, allocate
 from detectors.stamps import FOREVER, age_of, stamp_of
 from detectors.tail import habit_of, learn_own, learn_week, level_of, own_threshold
-from detectors.telemetry import Catalog, Series
+from detectors.catalog import Catalog
+from detectors.telemetry import Series
 
 MINUTE = 60_000
 HOUR = 3_600_000

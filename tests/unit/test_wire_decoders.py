@@ -6,7 +6,8 @@ import cramjam
 import orjson
 import pytest
 
-from detectors.telemetry import Catalog, Kind, Series
+from detectors.catalog import Catalog
+from detectors.telemetry import Kind, Series
 from streams.errors import ConfigError, DecodeError
 from streams.wire.decoders import Decoders
 from streams.wire.decoders.remote_write_pb import WriteRequest

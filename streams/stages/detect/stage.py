@@ -36,6 +36,9 @@ TURN_S = 0.1
 QUEUED_KBYTES = 16_384
 """Fetched and not yet decoded, at most: half a second of single samples or of log lines. librdkafka's own
 is four times that."""
+FETCHED_BYTES = 1_000_000
+"""Of one answer of a broker, compressed; what is in it is queued whole, whatever the queue's limit. Telemetry
+shrinks to a tenth, and the embedded broker sends all that it has up to librdkafka's default of 50 MB."""
 SHORT_SNAPSHOT_S = 0.5
 SNAPSHOT_SHARE = 0.1
 """Of all time, at most, for snapshots that are not short: those of a million series take seconds, and are
@@ -127,6 +130,7 @@ class DetectStage:
             "detect",
             partition_assignment_strategy="cooperative-sticky",
             queued_max_messages_kbytes=QUEUED_KBYTES,
+            fetch_max_bytes=FETCHED_BYTES,
         )
         self._emitter = Emitter(sender, self._kafka)
         dead = DeadLetters(sender, self._kafka, "detect")
