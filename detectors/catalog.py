@@ -155,44 +155,59 @@ class Catalog:
         for number in numbers:
             if number in self:
                 self._keys[number * size : number * size + size] = b"\xff" * size
-        self.restore(*self.packed())
+        in_use = self.in_use()
+        left = np.empty((FIELDS, len(self)), np.int32)
+        self.write(left, in_use)
+        self.restore([words for words, _ in in_use], left)
         self.generation += 1
 
     def column(self, field: str) -> tuple[Table, NDArray[np.int32]]:
         """Return the words of a field, and which of them each series has, -1 for those that were retired."""
         at = Series._fields.index(field)
-        return self._words[at], np.frombuffer(self._keys, np.int32)[at::FIELDS].copy()
+        return self._words[at], self._column(at).copy()
 
     def are_edges(self, first: int) -> NDArray[np.bool_]:
         """Tell which series from number `first` on have a peer."""
         none = self._number[_PEER].get(None, _EMPTY)
-        peer = np.frombuffer(self._keys, np.int32)[first * FIELDS + _PEER :: FIELDS]
+        peer = self._column(_PEER)[first:]
         found: NDArray[np.bool_] = (peer >= 0) & (peer != none)
         return found
 
-    def packed(self) -> tuple[list[Table], NDArray[np.int32]]:
-        """Return the words in use, in order of first use, and their numbers as int32[field, series].
+    def in_use(self) -> list[tuple[Table, NDArray[np.int32]]]:
+        """Return each field's words that living series have, in order of first use, and their new numbers.
 
-        Retired series have -1. Equal catalogs give equal answers, whatever they had besides.
+        The new numbers stand at the old ones, -1 for words that nobody has; and, behind all, for no word.
         """
-        numbers = np.empty((FIELDS, len(self)), np.int32)
-        tables: list[Table] = []
-        everything = np.frombuffer(self._keys, np.int32).reshape(-1, FIELDS)
-        for field, words in enumerate(self._words):
-            column = everything[:, field]
-            backwards = np.flatnonzero(column >= 0)[::-1]
-            first = np.full(len(words), len(self))
-            first[column[backwards]] = backwards  # the last to be written is the first to be there
-            used = np.flatnonzero(first < len(self))
-            used = used[np.argsort(first[used])]
-            renumbered = np.full(len(words) + 1, -1, np.int32)  # and -1 stays what it is
-            renumbered[used] = np.arange(len(used))
-            numbers[field] = renumbered[column]
-            tables.append([words[each] for each in used.tolist()])
-        return tables, numbers
+        return [self._field_in_use(field) for field in range(FIELDS)]
+
+    def _field_in_use(self, field: int) -> tuple[Table, NDArray[np.int32]]:
+        words, column = self._words[field], self._column(field)
+        first = np.full(len(words), len(self))
+        for begin in reversed(range(0, len(self), _AT_ONCE)):
+            there = np.flatnonzero(column[begin : begin + _AT_ONCE] >= 0)[::-1] + begin
+            first[column[there]] = there  # the last to be written is the first to be there
+        used = np.flatnonzero(first < len(self))
+        used = used[np.argsort(first[used])]
+        renumbered = np.full(len(words) + 1, -1, np.int32)
+        renumbered[used] = np.arange(len(used))
+        return [words[each] for each in used.tolist()], renumbered
+
+    def write(
+        self, numbers: NDArray[np.signedinteger[Any]], in_use: Sequence[tuple[Table, NDArray[np.int32]]]
+    ) -> None:
+        """Write the new numbers of all series' words into an array[field, series]; -1 for those retired."""
+        for field, (_, renumbered) in enumerate(in_use):
+            column = self._column(field)
+            for begin in range(0, len(self), _AT_ONCE):
+                block = renumbered[column[begin : begin + _AT_ONCE]]
+                numbers[field, begin : begin + len(block)] = block
+
+    def _column(self, field: int) -> NDArray[np.int32]:
+        """Return a view: while there is one, no series can be added."""
+        return np.frombuffer(self._keys, np.int32)[field::FIELDS]
 
     def restore(self, words: Sequence[Table], numbers: NDArray[np.signedinteger[Any]]) -> None:
-        """Take series in the order of their numbers, as `packed` returned them."""
+        """Take series in the order of their numbers, as words and numbers[field, series] of them."""
         self._words = [list(each) for each in words]
         self._number = [{word: number for number, word in enumerate(each)} for each in words]
         self._keys = bytearray(numbers.shape[1] * _KEY.size)

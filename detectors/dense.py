@@ -88,9 +88,11 @@ def in_turn(
         return np.empty(0, np.int64)
     first = int(ts_ms.min())
     if int(ts_ms.max()) - first < _MAX_SPAN_MS:
-        key = (
-            ((ts_ms - first) << (_ROW_BITS + 1)) | (late.astype(np.int64) << _ROW_BITS) | row.astype(np.int64)
-        )
+        key = ts_ms - first
+        key <<= 1
+        key += late
+        key <<= _ROW_BITS
+        key += row
         if (key[1:] > key[:-1]).all():
             return np.arange(len(key))
         order = np.argsort(key, kind="stable")

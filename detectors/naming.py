@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.catalog import FIELDS, Table
+from detectors.catalog import FIELDS, Catalog, Table
 from detectors.telemetry import Kind, Series
 
 Words = list[list[str | None]]
@@ -25,10 +25,8 @@ _KIND = Series._fields.index("kind")
 _KINDS = {kind.value: kind for kind in Kind}
 
 
-def packed(
-    series: Sequence[Series | None], before: tuple[Sequence[Table], Numbers] | None = None
-) -> tuple[Words, Numbers]:
-    """Return the words and their numbers, of the series in `before` first (see `Catalog.packed`).
+def packed(series: Sequence[Series | None], catalog: Catalog | None = None) -> tuple[Words, Numbers]:
+    """Return the words and their numbers, of the series of a catalog first.
 
     Examples
     --------
@@ -36,22 +34,21 @@ def packed(
     >>> words[1], numbers[1].tolist()
     (['cpu', 'memory'], [0, -1, 1])
     """
-    tables, head = before or ([[]] * FIELDS, np.empty((FIELDS, 0), np.int32))
-    there = np.fromiter((each is not None for each in series), np.bool_, len(series))
+    catalog = catalog or Catalog()
+    in_use = catalog.in_use()
     present = [each for each in series if each is not None]
-    words: Words = []
-    columns: list[Numbers] = []
-    for field, table in enumerate(tables):
-        mine = list(map(itemgetter(field), present))
-        known = {word: number for number, word in enumerate(dict.fromkeys([*table, *mine]))}
-        columns.append(np.fromiter(map(known.__getitem__, mine), np.int32, len(mine)))
-        words.append([word.value if isinstance(word, Kind) else word for word in known])
-    small = max(map(len, words)) <= np.iinfo(np.int16).max
-    numbers: Numbers = np.full((FIELDS, head.shape[1] + len(series)), -1, np.int16 if small else np.int32)
-    numbers[:, : head.shape[1]] = head
-    for row, column in zip(numbers[:, head.shape[1] :], columns, strict=True):
-        row[there] = column
-    return words, numbers
+    known = []
+    for field, (table, _) in enumerate(in_use):
+        words = dict.fromkeys([*table, *map(itemgetter(field), present)])
+        known.append({word: number for number, word in enumerate(words)})
+    small = max(map(len, known)) <= np.iinfo(np.int16).max
+    numbers: Numbers = np.full((FIELDS, len(catalog) + len(series)), -1, np.int16 if small else np.int32)
+    catalog.write(numbers, in_use)
+    there = np.fromiter((each is not None for each in series), np.bool_, len(series))
+    for field, of in enumerate(known):
+        mine = (of[each[field]] for each in present)
+        numbers[field, len(catalog) :][there] = np.fromiter(mine, np.int32, len(present))
+    return [[word.value if isinstance(word, Kind) else word for word in each] for each in known], numbers
 
 
 def spoken(words: Words) -> list[Table]:

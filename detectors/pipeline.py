@@ -263,7 +263,7 @@ class Detector:
                 of_row[row] = len(catalog) + len(others) if number is None else number
                 if number is None:
                     others.append(each)
-        return *packed(others, catalog.packed()), of_row
+        return *packed(others, catalog), of_row
 
     @classmethod
     def load(cls, state: State, config: DetectorConfig | None = None) -> Detector:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.catalog import Catalog
+from detectors.naming import packed, spoken
 from detectors.telemetry import Series
 
 ACTIONS = st.lists(st.tuples(st.sampled_from(["intern", "look", "retire", "restore"]), st.integers(0, 400)))
@@ -39,8 +40,8 @@ def test_series_keep_their_numbers_and_retired_ones_get_new_ones(known, actions)
             with pytest.raises(KeyError):
                 catalog[number]
         elif what == "restore":
-            everything, catalog = catalog.packed(), Catalog()
-            catalog.restore(*everything)
+            (words, numbers), catalog = packed([], catalog), Catalog()
+            catalog.restore(spoken(words), numbers)
         assert catalog.number_of(name(which)) == expected.get(which)
         assert (catalog.living, len(catalog)) == (len(expected), given_out)
     assert [catalog[number] for number in expected.values()] == [name(which) for which in expected]

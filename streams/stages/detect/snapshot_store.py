@@ -24,6 +24,8 @@ log = structlog.get_logger("headwater.detect")
 
 CHUNK_BYTES = 800_000
 """Below Kafka's default message.max.bytes of 1,048,588, with room for key and headers."""
+AT_ONCE = 8
+"""Chunks that are on their way at a time."""
 SLOTS = 2
 DELIVERY_TIMEOUT_S = 60.0
 READ_TIMEOUT_S = 60.0
@@ -78,9 +80,14 @@ class TopicSnapshots:
         starts = range(0, len(data), CHUNK_BYTES)
         self._failures.clear()
         for number, at in enumerate(starts):
-            # One at a time: all chunks together would be a second copy of the snapshot.
+            # Some at a time: all chunks together would be a second copy of the snapshot.
             chunk = data[at : at + CHUNK_BYTES]
             self._put(unit, f"{sequence % SLOTS}/{number}", chunk, sequence, len(starts))
+            if number % AT_ONCE == AT_ONCE - 1:
+                self._deliver()
+        self._deliver()
+
+    def _deliver(self) -> None:
         left = self._producer.flush(DELIVERY_TIMEOUT_S)
         if self._failures or left:
             reason = self._failures[0].str() if self._failures else f"no answer in {DELIVERY_TIMEOUT_S:.0f} s"
