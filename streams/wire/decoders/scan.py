@@ -34,8 +34,7 @@ compiled = compiler("streams.wire.decoders", boundscheck=False)
 
 
 @compiled
-def varint(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """Value and next position; a position behind `end` tells that it is broken."""
+def _long_varint(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64) -> tuple[np.uint64, np.uint64]:
     value = np.uint64(0)
     shift = np.uint64(0)
     while at < end:
@@ -50,6 +49,14 @@ def varint(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64) -> tuple[np.ui
         if shift > np.uint64(63):
             break
     return np.uint64(0), end + np.uint64(1)
+
+
+@compiled
+def varint(buf: NDArray[np.uint8], at: np.uint64, end: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Value and next position; a position behind `end` tells that it is broken."""
+    if at < end and buf[at] < 0x80:  # nearly all: tags, and lengths of what is short
+        return np.uint64(buf[at]), at + np.uint64(1)
+    return _long_varint(buf, at, end)
 
 
 @compiled
@@ -104,6 +111,9 @@ def _hash(
     while at + np.uint64(8) <= end:
         low, high = _mix(low, high, fixed64(buf, at))
         at += np.uint64(8)
+    if end - start >= np.uint64(8):
+        # The last eight bytes, some of them once more: the length is in the hash already.
+        return _mix(low, high, fixed64(buf, end - np.uint64(8)))
     word = np.uint64(0)
     shift = np.uint64(0)
     while at < end:
@@ -498,66 +508,65 @@ def scan_remote_write(
         start, stop = at, at + length
         at = stop
         seen += 1
-        # Labels first: a sample may stand before them.
         low, high = seed[0], seed[1]
+        first = rows
+        # Labels stand together, as a rule: hashed as one stretch, with tags and lengths, they cost a third.
+        labels_start, labels_end = start, start
         here = start
         while here < stop:
+            begin = here
             tag, here = varint(buf, here, stop)
             if here > stop or tag >> np.uint64(3) == np.uint64(0):
                 return GIVE_UP
             field, wire = tag >> np.uint64(3), tag & np.uint64(7)
-            if field == np.uint64(1) or field == np.uint64(2):
-                if wire != np.uint64(2):
-                    return GIVE_UP
-                length, here = varint(buf, here, stop)
-                if here > stop or length > stop - here:
-                    return GIVE_UP
-                if field == np.uint64(1):
-                    low, high = _hash(buf, here, here + length, low, high)
-                here += length
-            else:
+            if field > np.uint64(2):
                 here = skip(buf, here, stop, wire)
                 if here > stop:
                     return GIVE_UP
-        number = find(keys, values, low, high)
-        first = rows
-        here = start
-        while here < stop:
-            tag, here = varint(buf, here, stop)
-            if tag != np.uint64(0x12):
-                here = skip(buf, here, stop, tag & np.uint64(7))
                 continue
+            if wire != np.uint64(2):
+                return GIVE_UP
             length, here = varint(buf, here, stop)
-            spot, sample_end = here, here + length
-            here = sample_end
+            if here > stop or length > stop - here:
+                return GIVE_UP
+            spot, here = here, here + length
+            if field == np.uint64(1):
+                if labels_end != begin:
+                    low, high = _hash(buf, labels_start, labels_end, low, high)
+                    labels_start = begin
+                labels_end = here
+                continue
             if rows >= len(series):
                 return TOO_SMALL
             word = np.uint64(0)
             stamp = np.uint64(0)
-            while spot < sample_end:
-                tag, spot = varint(buf, spot, sample_end)
-                if spot > sample_end or tag >> np.uint64(3) == np.uint64(0):
+            while spot < here:
+                tag, spot = varint(buf, spot, here)
+                if spot > here or tag >> np.uint64(3) == np.uint64(0):
                     return GIVE_UP
                 field, wire = tag >> np.uint64(3), tag & np.uint64(7)
                 if field == np.uint64(1):
-                    if wire != np.uint64(1) or sample_end - spot < np.uint64(8):
+                    if wire != np.uint64(1) or here - spot < np.uint64(8):
                         return GIVE_UP
                     word = fixed64(buf, spot)
                     spot += np.uint64(8)
                 elif field == np.uint64(2):
                     if wire != np.uint64(0):
                         return GIVE_UP
-                    stamp, spot = varint(buf, spot, sample_end)
-                    if spot > sample_end:
+                    stamp, spot = varint(buf, spot, here)
+                    if spot > here:
                         return GIVE_UP
                 else:
-                    spot = skip(buf, spot, sample_end, wire)
-                    if spot > sample_end:
+                    spot = skip(buf, spot, here, wire)
+                    if spot > here:
                         return GIVE_UP
-            series[rows] = number
             time_ms[rows] = np.int64(stamp)
             bits[rows] = word
             rows += 1
+        low, high = _hash(buf, labels_start, labels_end, low, high)
+        number = find(keys, values, low, high)
+        for row in range(first, rows):
+            series[row] = number
         if number < 0:
             if missed >= len(misses):
                 return TOO_SMALL
