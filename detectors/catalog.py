@@ -135,10 +135,22 @@ class Catalog:
         self._used = self.living
 
     def __getitem__(self, number: int) -> Series:
-        numbers = _KEY.unpack_from(self._keys, number * _KEY.size)
-        if numbers[0] < 0:
+        service, metric, instance, peer, unit, kind, version, labels = _KEY.unpack_from(
+            self._keys, number * _KEY.size
+        )
+        if service < 0:
             raise KeyError(f"series {number} was retired")
-        return Series(*(words[each] for words, each in zip(self._words, numbers, strict=True)))
+        services, metrics, instances, peers, units, kinds, versions, all_labels = self._words
+        return Series(
+            services[service],
+            metrics[metric],
+            instances[instance],
+            peers[peer],
+            units[unit],
+            kinds[kind],
+            versions[version],
+            all_labels[labels],
+        )
 
     def instance_of(self, number: int) -> str | None:
         """Return what `self[number].instance` is, for less."""
