@@ -198,6 +198,21 @@ def test_remote_write_2_is_told_apart_from_an_empty_request(builder):
         Decoders({"prom": "prometheus_remote_write"}).decode(record(value, "prom"), builder)
 
 
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (b"", "empty record"),
+        (b"hello", "not a snappy block"),
+        (bytes(cramjam.snappy.compress_raw(b"\x0a\x50abc")), "not a remote-write 1.0 request"),
+        (remote_write(({"job": "api"}, [(T0, 1.0)])), "no __name__"),
+    ],
+    ids=["empty", "no snappy", "cut short", "nameless"],
+)
+def test_a_malformed_remote_write_says_what_is_wrong(builder, value, says):
+    with pytest.raises(DecodeError, match=says):
+        Decoders({"prom": "prometheus_remote_write"}).decode(record(value, "prom"), builder)
+
+
 def test_a_snappy_bomb_is_not_unpacked(builder):
     claims_4_gb = b"\xff\xff\xff\xff\x0f" + b"\x00" * 20
     with pytest.raises(DecodeError):

@@ -227,6 +227,7 @@ def take_alerts(document: Any, record: RawRecord, into: TelemetryBuilder) -> int
 
 def take_topology(document: Any, record: RawRecord, into: TelemetryBuilder) -> int:
     """Declared edges: an `Edge`, or a recording's `topology.json` with a `domain`."""
+    named = ""
     if isinstance(document, dict) and "edges" in document:
         kinds = {
             required_text(mapping(node, "nodes").get("service"), "nodes.service"): node.get("kind")
@@ -240,8 +241,9 @@ def take_topology(document: Any, record: RawRecord, into: TelemetryBuilder) -> i
             }
             for index, edge in enumerate(sequence(document["edges"], "edges"))
         ]
+        named = "edges"
     taken = 0
-    for where, edge in _each(document):
+    for where, edge in _each(document, named):
         seen = [edge.get("first_seen_ms"), edge.get("last_seen_ms")]
         stamp = None if all(each is not None for each in seen) else _time(edge, where, record)
         filled = {
@@ -258,12 +260,12 @@ def take_topology(document: Any, record: RawRecord, into: TelemetryBuilder) -> i
     return taken
 
 
-def _each(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _each(document: Any, named: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     if isinstance(document, dict):
         yield "", document
         return
-    for index, each in enumerate(sequence(document, "")):
-        yield f"[{index}].", mapping(each, f"[{index}]")
+    for index, each in enumerate(sequence(document, named)):
+        yield f"{named}[{index}].", mapping(each, f"{named}[{index}]")
 
 
 def _revive(model: type[Any], document: dict[str, Any], where: str) -> Any:
