@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.settings import DetectSettings
-from streams.stages.detect.snapshot import decode, encode
+from streams.stages.detect.snapshot import Packed, decode
 from streams.stages.detect.unit import Clocks, Unit
 from streams.wire.decoders import Decoders
 from streams.wire.record import RawRecord
@@ -42,6 +42,11 @@ def unit(snapshot=None):
     return Unit(0, 1, [METRICS], DetectSettings(), CLOCKS, snapshot)
 
 
+def reread(snapshot):
+    packed = Packed(snapshot)
+    return decode(packed.manifest, packed.page)
+
+
 def said(cuts, restart_after=None):
     """What a unit says when the records come in batches that end at `cuts`."""
     found, mine, start = [], unit(), 0
@@ -53,7 +58,7 @@ def said(cuts, restart_after=None):
         found += mine.advance()
         start = stop
         if number == restart_after:
-            mine = unit(decode(encode(mine.snapshot())))
+            mine = unit(reread(mine.snapshot()))
     return [item for record in found for item in record.items if item.type != "progress"]
 
 

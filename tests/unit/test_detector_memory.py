@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from detectors.bank import allocate_pools, judge
+from detectors.catalog import Catalog
 from detectors.codes import code_of, value_of
 from detectors.residual import remember
 from detectors.roster import Roster
 from detectors.rows import BYTES_PER_SERIES, NEVER, UNUSED, WINDOW, allocate
 from detectors.stamps import FOREVER, age_of, stamp_of
 from detectors.tail import habit_of, learn_own, learn_week, level_of, own_threshold
-from detectors.catalog import Catalog
 from detectors.telemetry import Series
 
 MINUTE = 60_000

@@ -9,8 +9,8 @@ import pytest
 from correlator.engine import Engine, EngineConfig
 from correlator.incident import Abstention, Hypothesis, Incident
 from detectors.anomaly import Anomaly, Family, Signal
-from detectors.pipeline import Detector, DetectorConfig, EdgeSeen, Tick
 from detectors.catalog import Catalog
+from detectors.pipeline import Detector, DetectorConfig, EdgeSeen, Tick
 from streams.errors import RecordingError
 from streams.evaluation.feed import Telemetry, evidence_of
 from streams.evaluation.figures import figures

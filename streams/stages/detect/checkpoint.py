@@ -51,13 +51,11 @@ class Checkpoint:
 
     def _save(self, owned: Owned) -> None:
         snapshot = owned.unit.snapshot()
-        sequence = snapshot.sequence
         offsets = [TopicPartition(*key, offset) for key, offset in snapshot.offsets.items()]
-        data = owned.store.save_locally(snapshot)
-        del snapshot  # its words need not lie beside the producer's copy of the bytes
-        metrics.STATE_STORE_BYTES.labels("detect").set(len(data))
+        packed = owned.store.save_locally(snapshot)
         self._reached(Step.SAVED)  # 5
-        owned.store.publish(data, sequence)
+        owned.store.publish(packed)
+        metrics.STATE_STORE_BYTES.labels("detect").set(owned.store.size_bytes)
         self._reached(Step.REPLICATED)  # 6
         if offsets:
             self._commit(offsets)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from itertools import chain
+from typing import Any
 
 import orjson
 
@@ -16,16 +16,17 @@ from streams.errors import StateError
 from streams.stages.detect.watermark import PartitionKey, WatermarkState
 from streams.wire.routed import Stamp
 
-MAGIC = b"HWS1"
-"""Container version; a reader that does not know it starts over from the source instead of guessing."""
+MAGIC, WHOLE_MAGIC = b"HWS2", b"HWS1"
+"""Container version; a reader that does not know it starts over from the source instead of guessing. Before
+there were pages a snapshot was one compressed stream."""
 _LENGTH = struct.Struct(">I")
 
 
 PART_BYTES = 64 << 20
 """Size of the parts that a snapshot is read in; above 32 MB the allocator gives each back once it is read."""
 _TURN_BYTES = 64 << 10
-PACK_BYTES = 1 << 20
-"""Compressed at once: what comes out of a whole piece would be held twice before it is put with the rest."""
+PAGE_BYTES = 768 << 10
+"""What cannot be compressed is still a record below Kafka's default message.max.bytes of 1,048,588."""
 DIGEST_BYTES = 16
 
 Blob = bytes | Sequence[bytes | bytearray | memoryview]
@@ -67,50 +68,143 @@ class Snapshot:
     """Of re-keyed partitions: the newest stamp seen, by source partition."""
 
 
-def encode(snapshot: Snapshot) -> bytes:
-    """Serialise and compress; the same snapshot is the same bytes."""
-    names = sorted(snapshot.blobs)
-    header = orjson.dumps(
-        {
-            "unit": snapshot.unit,
-            "sequence": snapshot.sequence,
-            "offsets": _rows(snapshot.offsets),
-            "watermark_ms": snapshot.watermark.value_ms,
-            "high_ms": _rows(snapshot.watermark.high_ms),
-            "progress_ms": dict(snapshot.progress_ms),
-            "stamps": [
-                [topic, number, {source: list(stamp) for source, stamp in sorted(stamps.items())}]
-                for (topic, number), stamps in sorted(snapshot.stamps.items())
-            ],
-            "blobs": [[name, sum(map(len, _pieces(snapshot.blobs[name])))] for name in names],
-        },
-        option=orjson.OPT_SORT_KEYS,
-    )
-    # Level 1: detector state is mostly small floats; higher levels cost five times the time for 5 % less.
-    digest, packer, packed = hashlib.sha256(), zlib.compressobj(1), BytesIO()
-    packed.write(MAGIC + bytes(DIGEST_BYTES))
-    state = chain.from_iterable(_pieces(snapshot.blobs[name]) for name in names)
-    for piece in chain([_LENGTH.pack(len(header)), header], state):
-        view = memoryview(piece)
-        for at in range(0, len(view), PACK_BYTES):
-            part = view[at : at + PACK_BYTES]
-            digest.update(part)
-            packed.write(packer.compress(part))
-    packed.write(packer.flush())
-    packed.seek(len(MAGIC))
-    packed.write(digest.digest()[:DIGEST_BYTES])
-    return packed.getvalue()
+class Packed:
+    """A snapshot in pages, each compressed when it is asked for: who has a page need not ask for it.
+
+    A page holds what the last snapshot's page of that number held as long as nothing in it changed: large
+    pieces begin on a page of their own. Valid as long as the snapshot is.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.sequence = snapshot.sequence
+        names = sorted(snapshot.blobs)
+        self._raw = list(_paged(chain.from_iterable(_pieces(snapshot.blobs[name]) for name in names)))
+        self._packed: dict[int, bytes] = {}
+        self.digests = [_digest(page) for page in self._raw]
+        header = orjson.dumps(
+            {
+                "unit": snapshot.unit,
+                "sequence": snapshot.sequence,
+                "offsets": _rows(snapshot.offsets),
+                "watermark_ms": snapshot.watermark.value_ms,
+                "high_ms": _rows(snapshot.watermark.high_ms),
+                "progress_ms": dict(snapshot.progress_ms),
+                "stamps": [
+                    [topic, number, {source: list(stamp) for source, stamp in sorted(stamps.items())}]
+                    for (topic, number), stamps in sorted(snapshot.stamps.items())
+                ],
+                "blobs": [[name, sum(map(len, _pieces(snapshot.blobs[name])))] for name in names],
+                "pages": [digest.hex() for digest in self.digests],
+            },
+            option=orjson.OPT_SORT_KEYS,
+        )
+        self.manifest = MAGIC + _digest(header) + zlib.compress(header, 1)
+        """What a snapshot is, and which pages belong to it."""
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """Bytes of the pages that were asked for."""
+        return {number: len(page) for number, page in self._packed.items()}
+
+    def page(self, number: int) -> bytes:
+        """Return a page as it is stored."""
+        found = self._packed.get(number)
+        if found is None:
+            # Level 1: detector state is mostly small floats; higher ones cost five times the time for 5 %.
+            found = self._packed[number] = zlib.compress(self._raw[number], 1)
+        return found
 
 
-def decode(data: bytes) -> Snapshot:
-    """Read a snapshot back.
+def _paged(pieces: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes | memoryview]:
+    """Cut large pieces into pages, without a copy, and put small ones together."""
+    small: list[bytes | bytearray | memoryview] = []
+    room = PAGE_BYTES
+    for piece in pieces:
+        if len(piece) > room and small:
+            yield b"".join(small)
+            small, room = [], PAGE_BYTES
+        if len(piece) > PAGE_BYTES:
+            view = memoryview(piece)
+            yield from (view[at : at + PAGE_BYTES] for at in range(0, len(view), PAGE_BYTES))
+        else:
+            small.append(piece)
+            room -= len(piece)
+    if small:
+        yield b"".join(small)
+
+
+def decode(manifest: bytes, page: Callable[[int], bytes | None]) -> Snapshot:
+    """Read a snapshot back; `page` gives its pages by number, None for one that is missing.
+
+    Raises
+    ------
+    StateError
+        Damaged, incomplete, or written by a newer version.
+    """
+    if manifest[:4] != MAGIC:
+        raise StateError("not a snapshot that this version can read")
+    try:
+        header = orjson.loads(_unpacked(manifest[4 + DIGEST_BYTES :], manifest[4 : 4 + DIGEST_BYTES]))
+        pages = (_unpacked(page(at), bytes.fromhex(each)) for at, each in enumerate(header["pages"]))
+        stream = _Stream(pages)
+        blobs = {name: stream.take(size) for name, size in header["blobs"]}
+        return _snapshot(header, blobs)
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise StateError(f"damaged snapshot: {error!r}") from None
+
+
+def _unpacked(data: bytes | None, digest: bytes) -> bytes:
+    if data is None:
+        raise StateError("incomplete snapshot: a page is missing")
+    try:
+        found = zlib.decompress(data)
+    except zlib.error as error:
+        raise StateError(f"damaged snapshot: {error}") from None
+    if _digest(found) != digest:
+        raise StateError("damaged snapshot: the digest of a page does not fit")
+    return found
+
+
+def _digest(data: bytes | memoryview) -> bytes:
+    return hashlib.sha256(data).digest()[:DIGEST_BYTES]
+
+
+class _Stream:
+    """What the pages hold, one after the other; each is let go of when it has been read."""
+
+    def __init__(self, pages: Iterator[bytes]) -> None:
+        self._pages = pages
+        self._page = memoryview(b"")
+
+    def take(self, size: int) -> Blob:
+        """Return the next bytes, in a list of parts if they are many."""
+        parts: list[bytearray] = []
+        while size > 0:
+            part = bytearray(min(size, PART_BYTES))
+            at = 0
+            while at < len(part):
+                if not self._page:
+                    self._page = memoryview(next(self._pages, b""))
+                    if not self._page:
+                        raise StateError("incomplete snapshot: its pages end too early")
+                taken = min(len(part) - at, len(self._page))
+                part[at : at + taken] = self._page[:taken]
+                self._page = self._page[taken:]
+                at += taken
+            size -= len(part)
+            parts.append(part)
+        return parts if len(parts) > 1 else joined(parts)
+
+
+def decode_whole(data: bytes) -> Snapshot:
+    """Read a snapshot of before there were pages: one compressed stream.
 
     Raises
     ------
     StateError
         Damaged, cut short, or written by a newer version.
     """
-    if data[:4] != MAGIC:
+    if data[:4] != WHOLE_MAGIC:
         raise StateError("not a snapshot that this version can read")
     body = _Body(data)
     try:
@@ -124,6 +218,10 @@ def decode(data: bytes) -> Snapshot:
         intact = False
     if not intact:
         raise StateError("damaged snapshot: its digest does not fit")
+    return _snapshot(header, blobs)
+
+
+def _snapshot(header: dict[str, Any], blobs: dict[str, Blob]) -> Snapshot:
     return Snapshot(
         unit=header["unit"],
         sequence=header["sequence"],
@@ -143,8 +241,8 @@ class _Body:
     """What was compressed, a part at a time: whole it would be held twice."""
 
     def __init__(self, data: bytes) -> None:
-        self._wanted = data[len(MAGIC) : len(MAGIC) + DIGEST_BYTES]
-        self._left = memoryview(data)[len(MAGIC) + DIGEST_BYTES :]
+        self._wanted = data[len(WHOLE_MAGIC) : len(WHOLE_MAGIC) + DIGEST_BYTES]
+        self._left = memoryview(data)[len(WHOLE_MAGIC) + DIGEST_BYTES :]
         self._unpacker = zlib.decompressobj()
         self._tail: bytes | memoryview = b""
         self._digest = hashlib.sha256()

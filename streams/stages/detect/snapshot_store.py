@@ -1,13 +1,15 @@
 """Where snapshots are kept: locally in RocksDB for a quick restart, and on a compacted topic for others.
 
-On the topic a snapshot is a set of chunks, all in the partition that has the unit's number. Two slots take
-turns (`slot/chunk` is the key), so that a crash in the middle of writing one leaves the other whole, also
-after compaction.
+A snapshot is a manifest and the pages that it names by their digests; only pages that changed are written.
+On the topic all are in the partition that has the unit's number. Two slots take turns (`slot/page` is the
+key, the manifest comes last), so that a crash in the middle of writing one leaves the other whole, also after
+compaction. Locally there is one: should it be broken by a crash, the topic has the one before.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -17,47 +19,129 @@ from rocksdict import Options, Rdict, WriteBatch
 from streams.errors import FatalError, StateError
 from streams.kafka import consumer, headers_of
 from streams.settings import KafkaSettings
-from streams.stages.detect.snapshot import Snapshot, decode, encode
+from streams.stages.detect.snapshot import Packed, Snapshot, decode, decode_whole
 from streams.wire.topics import SNAPSHOTS
 
 log = structlog.get_logger("headwater.detect")
 
-CHUNK_BYTES = 800_000
-"""Below Kafka's default message.max.bytes of 1,048,588, with room for key and headers."""
 AT_ONCE = 8
-"""Chunks that are on their way at a time."""
+"""Pages that are on their way at a time: all together would be a second copy of the snapshot."""
 SLOTS = 2
+MANIFEST = -1
+"""Its number among the pages of a slot."""
+WHOLE_EVERY = 100
+"""Snapshots after which every page is written again. Should a process that has lost the unit without knowing
+it write a page in between, the slot is not whole until then."""
 DELIVERY_TIMEOUT_S = 60.0
 READ_TIMEOUT_S = 60.0
 
 
 class LocalSnapshots:
-    """The newest snapshot of one unit in a RocksDB of its own; replaced as a whole in one write batch."""
+    """The newest snapshot of one unit in a RocksDB of its own."""
 
     def __init__(self, directory: Path) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         options = Options(raw_mode=True)
-        # One value that is replaced every few seconds: the defaults' 64 MiB buffers would be pure waste.
+        # What is replaced every few seconds needs no buffer: the defaults' 64 MiB would be pure waste.
         options.set_write_buffer_size(4 << 20)
         options.set_max_open_files(32)
         options.set_keep_log_file_num(2)
         self._db = Rdict(str(directory), options)
+        self._there: list[bytes] = []
+        """Digests of the pages that were written since it was opened."""
 
-    def save(self, data: bytes, sequence: int) -> None:
-        """Replace the snapshot."""
+    def save(self, packed: Packed) -> None:
+        """Replace the snapshot, the manifest last: in one batch all pages would be held three times."""
+        wanted = changed(self._there, packed.digests)
+        for first in range(0, len(wanted), AT_ONCE):
+            batch = WriteBatch(raw_mode=True)
+            for number in wanted[first : first + AT_ONCE]:
+                batch.put(_page_key(number), packed.page(number))
+            self._db.write(batch)
         batch = WriteBatch(raw_mode=True)
-        batch.put(b"snapshot", data)
-        batch.put(b"sequence", str(sequence).encode())
+        for number in range(len(packed.digests), len(self._there)):
+            batch.delete(_page_key(number))
+        batch.put(b"manifest", packed.manifest)
+        batch.put(b"sequence", str(packed.sequence).encode())
+        batch.delete(b"snapshot")  # of before there were pages
         self._db.write(batch)
+        self._there = packed.digests
 
-    def load(self) -> tuple[int, bytes] | None:
-        """Return sequence and bytes of the newest snapshot, if there is one."""
-        data, sequence = self._db.get(b"snapshot"), self._db.get(b"sequence")
-        return (int(sequence), data) if data is not None and sequence is not None else None
+    @property
+    def sequence(self) -> int | None:
+        """The sequence of the snapshot that is there."""
+        found = self._db.get(b"sequence")
+        return None if found is None else int(found)
+
+    def load(self) -> Snapshot:
+        """Return the snapshot that is there.
+
+        Raises
+        ------
+        StateError
+            It is damaged.
+        """
+        whole = self._db.get(b"snapshot")
+        if whole is not None:
+            return decode_whole(whole)
+        return decode(self._db.get(b"manifest") or b"", lambda number: self._db.get(_page_key(number)))
 
     def close(self) -> None:
         """Release the lock, for the unit's next owner on this machine."""
         self._db.close()
+
+
+def changed(there: list[bytes], wanted: list[bytes]) -> list[int]:
+    """Return the numbers of pages that are not there yet.
+
+    Examples
+    --------
+    >>> changed([b"a", b"b"], [b"a", b"c", b"d"])
+    [1, 2]
+    """
+    return [number for number, digest in enumerate(wanted) if there[number : number + 1] != [digest]]
+
+
+def _page_key(number: int) -> bytes:
+    return b"page/%d" % number
+
+
+class Found:
+    """What a partition of the topic holds of snapshots."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, dict[int, bytes]] = {}
+        self._manifests: dict[str, int] = {}
+        self._chunks: dict[int, dict[int, bytes]] = {}
+        self._counts: dict[int, int] = {}
+
+    def put(self, key: str, value: bytes, sequence: int, count: int | None) -> None:
+        """Take a record; `count` is that of the chunks of a snapshot of before there were pages."""
+        slot, number = key.split("/")
+        if count is not None:
+            self._counts[sequence] = count
+            self._chunks.setdefault(sequence, {})[int(number)] = value
+            return
+        self._slots.setdefault(slot, {})[int(number)] = value
+        if int(number) == MANIFEST:
+            self._manifests[slot] = sequence
+
+    def newest(self) -> Snapshot | None:
+        """Return the newest snapshot that is whole."""
+        tries: dict[int, Callable[[], Snapshot]] = {}
+        for sequence, chunks in self._chunks.items():
+            if len(chunks) == self._counts[sequence]:
+                data = [chunk for _, chunk in sorted(chunks.items())]
+                tries[sequence] = lambda data=data: decode_whole(b"".join(data))  # type: ignore[misc]
+        for slot, sequence in self._manifests.items():
+            pages = self._slots[slot]
+            tries[sequence] = lambda pages=pages: decode(pages[MANIFEST], pages.get)  # type: ignore[misc]
+        for sequence in sorted(tries, reverse=True):
+            try:
+                return tries[sequence]()
+            except StateError as error:
+                log.warning("snapshot skipped", sequence=sequence, reason=str(error))
+        return None
 
 
 class TopicSnapshots:
@@ -69,22 +153,23 @@ class TopicSnapshots:
         self._topic = settings.topic(SNAPSHOTS.name)
         self._failures: list[KafkaError] = []
 
-    def save(self, unit: int, data: bytes, sequence: int) -> None:
-        """Write all chunks and return when the broker has them.
+    def save(self, unit: int, packed: Packed, there: list[bytes]) -> None:
+        """Write what is not `there` in the slot, then the manifest; returns when the broker has it.
 
         Raises
         ------
         FatalError
-            A chunk could not be delivered.
+            A page could not be delivered.
         """
-        starts = range(0, len(data), CHUNK_BYTES)
         self._failures.clear()
-        for number, at in enumerate(starts):
-            # Some at a time: all chunks together would be a second copy of the snapshot.
-            chunk = data[at : at + CHUNK_BYTES]
-            self._put(unit, f"{sequence % SLOTS}/{number}", chunk, sequence, len(starts))
-            if number % AT_ONCE == AT_ONCE - 1:
+        slot = packed.sequence % SLOTS
+        for count, number in enumerate(changed(there, packed.digests), start=1):
+            self._put(unit, f"{slot}/{number}", packed.page(number), packed.sequence)
+            if count % AT_ONCE == 0:
                 self._deliver()
+        self._deliver()
+        # Last, and alone: what it names is there before it.
+        self._put(unit, f"{slot}/{MANIFEST}", packed.manifest, packed.sequence)
         self._deliver()
 
     def _deliver(self) -> None:
@@ -93,15 +178,15 @@ class TopicSnapshots:
             reason = self._failures[0].str() if self._failures else f"no answer in {DELIVERY_TIMEOUT_S:.0f} s"
             raise FatalError(f"cannot write a snapshot to {self._topic}: {reason}")
 
-    def _put(self, unit: int, key: str, chunk: bytes, sequence: int, count: int) -> None:
+    def _put(self, unit: int, key: str, value: bytes, sequence: int) -> None:
         while True:
             try:
                 self._producer.produce(
                     self._topic,
-                    value=chunk,
+                    value=value,
                     key=key.encode(),
                     partition=unit,
-                    headers=[("sequence", str(sequence).encode()), ("chunks", str(count).encode())],
+                    headers=[("sequence", str(sequence).encode())],
                     on_delivery=self._delivered,
                 )
                 return
@@ -113,7 +198,7 @@ class TopicSnapshots:
             self._failures.append(error)
 
     def newest_sequence(self, unit: int) -> int | None:
-        """Return the sequence of the last chunk written, whole snapshot or not; None when there is none."""
+        """Return the sequence of the last page written, whole snapshot or not; None when there is none."""
         reader = consumer(self._settings, f"restore-{unit}")
         try:
             where = TopicPartition(self._topic, unit)
@@ -130,28 +215,27 @@ class TopicSnapshots:
         finally:
             reader.close()
 
-    def load(self, unit: int) -> tuple[int, bytes] | None:
-        """Return sequence and bytes of the newest whole snapshot, if there is one."""
+    def load(self, unit: int) -> Snapshot | None:
+        """Return the newest whole snapshot, if there is one."""
         reader = consumer(self._settings, f"restore-{unit}")
         try:
-            return self._read(reader, unit)
+            found = self._read(reader, unit)
         finally:
             reader.close()
+        return found.newest()
 
-    def _read(self, reader: Consumer, unit: int) -> tuple[int, bytes] | None:
+    def _read(self, reader: Consumer, unit: int) -> Found:
         reader.assign([TopicPartition(self._topic, unit, _BEGINNING)])
-        chunks: dict[int, dict[int, bytes]] = {}
-        counts: dict[int, int] = {}
+        found = Found()
         while (message := reader.poll(READ_TIMEOUT_S)) is not None:
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                return _newest_whole(chunks, counts)
+                return found
             if error is not None:
                 raise KafkaException(error)
-            sequence = _header(message, "sequence")
-            counts[sequence] = _header(message, "chunks")
-            chunk = int((message.key() or b"").split(b"/")[1])
-            chunks.setdefault(sequence, {})[chunk] = message.value() or b""
+            sequence = _header(message, "sequence") or 0
+            key = (message.key() or b"").decode()
+            found.put(key, message.value() or b"", sequence, _header(message, "chunks"))
         raise FatalError(f"cannot read {self._topic}: no answer in {READ_TIMEOUT_S:.0f} s")
 
 
@@ -159,19 +243,12 @@ _BEGINNING = -2
 """Kafka's name for the first offset that is still there."""
 
 
-def _header(message: Message, wanted: str) -> int:
-    return next(int(value) for name, value in headers_of(message) if name == wanted)
-
-
-def _newest_whole(chunks: dict[int, dict[int, bytes]], counts: dict[int, int]) -> tuple[int, bytes] | None:
-    whole = [sequence for sequence, found in chunks.items() if len(found) == counts[sequence]]
-    if not whole:
-        return None
-    return max(whole), b"".join(chunk for _, chunk in sorted(chunks[max(whole)].items()))
+def _header(message: Message, wanted: str) -> int | None:
+    return next((int(value) for name, value in headers_of(message) if name == wanted), None)
 
 
 class SnapshotStore:
-    """One unit's snapshots, here and on the topic.
+    """One unit's snapshots, here and on the topic, for as long as the unit is ours.
 
     Parameters
     ----------
@@ -182,6 +259,11 @@ class SnapshotStore:
     def __init__(self, unit: int, directory: Path, topic: TopicSnapshots) -> None:
         self.unit = unit
         self._topic = topic
+        self._there: list[list[bytes]] = [[] for _ in range(SLOTS)]
+        """Digests of the pages that we have written to each slot."""
+        self._sizes: dict[int, int] = {}
+        self.size_bytes = 0
+        """Of the newest snapshot, as stored."""
         self._local: LocalSnapshots | None = None
         try:
             self._local = LocalSnapshots(directory / f"unit-{unit}")
@@ -191,33 +273,33 @@ class SnapshotStore:
 
     def load(self) -> Snapshot | None:
         """Return the newest snapshot that can be trusted; None means start from the sources' beginning."""
-        local = self._local.load() if self._local else None
+        local = self._local.sequence if self._local else None
         newest = self._topic.newest_sequence(self.unit)
         # Ours is as new as the topic's, or one ahead when we died between the two writes. Anything else is
         # an earlier ownership's, or belongs to topics that have been deleted since.
-        if local is not None and newest is not None and local[0] in (newest, newest + 1):
+        if self._local is not None and newest is not None and local in (newest, newest + 1):
             try:
-                return decode(local[1])
+                return self._local.load()
             except StateError as error:
-                log.error("local snapshot skipped", unit=self.unit, sequence=local[0], reason=str(error))
-        found = self._topic.load(self.unit) if newest is not None else None
-        if found is not None:
-            try:
-                return decode(found[1])
-            except StateError as error:
-                log.error("snapshot skipped", unit=self.unit, sequence=found[0], reason=str(error))
-        return None
+                log.error("local snapshot skipped", unit=self.unit, sequence=local, reason=str(error))
+        return self._topic.load(self.unit) if newest is not None else None
 
-    def save_locally(self, snapshot: Snapshot) -> bytes:
-        """Write it here; returns the bytes for `publish`."""
-        data = encode(snapshot)
+    def save_locally(self, snapshot: Snapshot) -> Packed:
+        """Write it here; returns what `publish` writes. Valid as long as the snapshot is."""
+        packed = Packed(snapshot)
         if self._local is not None:
-            self._local.save(data, snapshot.sequence)
-        return data
+            self._local.save(packed)
+        return packed
 
-    def publish(self, data: bytes, sequence: int) -> None:
+    def publish(self, packed: Packed) -> None:
         """Write it to the topic and wait until it is there."""
-        self._topic.save(self.unit, data, sequence)
+        slot = packed.sequence % SLOTS
+        there = self._there[slot]
+        self._there[slot] = []  # should it fail halfway, nobody knows what is there
+        self._topic.save(self.unit, packed, [] if packed.sequence % WHOLE_EVERY < SLOTS else there)
+        self._there[slot] = packed.digests
+        self._sizes.update(packed.sizes)
+        self.size_bytes = sum(self._sizes[number] for number in range(len(packed.digests)))
 
     def close(self) -> None:
         """Release the local store."""
