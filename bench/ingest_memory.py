@@ -29,7 +29,7 @@ def measure(settings: Settings, series: int) -> dict[str, float]:
     return {
         "series": series,
         "max_rss_mb": round(taken["max_rss_mb"]),
-        "bytes_per_series": round(taken["max_rss_mb"] * 2**20 / series),
+        "bytes_per_series": round(taken["max_rss_mb"] * 1e6 / series),
         "points_per_s": round(taken["points_per_s"]),
         "snapshot_s": round(taken["snapshot_s"], 1),
         "snapshot_mb": round(taken["snapshot_mb"], 1),

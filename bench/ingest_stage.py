@@ -1,7 +1,8 @@
 """DETECT under measurement, in a process of its own: `ingest_stage.py SETTINGS.json POINTS SIGNAL [PROFILE]`.
 
 Prints one JSON object: points a second from a tenth of the points to the last, CPU seconds in that stretch,
-and memory. A point counts when the detectors have it; ticks that it completes are closed in the same turn.
+and memory in millions of bytes. A point counts when the detectors have it; ticks that it completes are closed
+in the same turn.
 """
 
 from __future__ import annotations
@@ -65,9 +66,9 @@ def main() -> None:
     counted = taken.get("headwater_snapshot_seconds_count", 0.0)
     found["snapshots"] = counted
     found["snapshot_s"] = taken.get("headwater_snapshot_seconds_sum", 0.0) / max(1.0, counted)
-    found["snapshot_mb"] = metrics.STATE_STORE_BYTES.labels("detect")._value.get() / 2**20
+    found["snapshot_mb"] = metrics.STATE_STORE_BYTES.labels("detect")._value.get() / 1e6
     found["series"] = metrics.ACTIVE_SERIES._value.get()
-    found["max_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found["max_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(json.dumps(found))
 
 
