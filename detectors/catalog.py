@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import compiled
 from detectors.telemetry import Series
 
 _EMPTY, _RETIRED = -1, -2
@@ -130,8 +129,8 @@ class Catalog:
             block = bytes(self._keys[first * _KEY.size : (first + _AT_ONCE) * _KEY.size])
             starts = range(0, len(block), _KEY.size)
             hashes = np.fromiter((hash(block[at : at + _KEY.size]) for at in starts), np.int64, len(starts))
-            living = np.frombuffer(block, np.int32)[::FIELDS] >= 0
-            _enter(np.frombuffer(self._slots, np.int32), hashes, living, first)
+            living = np.flatnonzero(np.frombuffer(block, np.int32)[::FIELDS] >= 0)
+            _enter(np.frombuffer(self._slots, np.int32), hashes[living], living + first)
         self._used = self.living
 
     def __getitem__(self, number: int) -> Series:
@@ -231,12 +230,11 @@ class Catalog:
         return len(self._keys) // _KEY.size
 
 
-@compiled
-def _enter(slots: np.ndarray, hashes: np.ndarray, living: np.ndarray, first: int) -> None:
-    mask = len(slots) - 1
-    for k in range(len(hashes)):
-        if living[k]:
-            slot = hashes[k] & mask
-            while slots[slot] != _EMPTY:
-                slot = (slot + 1) & mask
-            slots[slot] = first + k
+def _enter(slots: NDArray[np.int32], hashes: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
+    """Put numbers into the slots of their hashes, or the next that are free; all at once."""
+    slot = hashes & (len(slots) - 1)
+    while len(numbers):
+        free = slots[slot] == _EMPTY
+        slots[slot[free]] = numbers[free]  # of several that want one, the last has it
+        left = slots[slot] != numbers
+        slot, numbers = (slot[left] + 1) & (len(slots) - 1), numbers[left]
