@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+from detectors import codes
 from detectors.online.ground import Ground, Usual, View, single
-from detectors.suite import novelty, season, spread, still, trend
+from detectors.suite import Tuning, day, novelty, season, spread, still, trend, week
+from detectors.suite.location import learned
 from detectors.suite.record import GRIDS, HOURS, PAIRS, TRIPLES, WEEK, WORDS
+from detectors.suite.tail import student
 
 
 class Part(Protocol):
@@ -53,71 +56,116 @@ class Trend:
 
 
 class Season:
-    """Distance from what this hour of the day or of the week usually brings."""
+    """Distance from what this hour usually brings, on like days or in the week."""
 
     def __init__(self, scale: float) -> None:
-        self._day = [0.0] * HOURS
+        self._day = [0] * 2 * HOURS
+        self._day_visits = [0] * 2 * HOURS
+        self._hour_off = [0] * HOURS
         self._week = [0] * WEEK
-        self._day_visits = [0] * HOURS
         self._week_visits = [0] * WEEK
         self._hour = -1
-        self._mean = self._base = self._unit = 0.0
-        self._count = self._hours = self._compared = 0
-        self._day_off, self._week_off, self._day_error = Usual(scale), Usual(scale), Usual(scale)
+        self._mean = self._base = self._unit = self._slow = 0.0
+        self._count = self._hours = self._known = self._compared = self._lasted = 0
+        self._rms = Usual(0.0)
+        self._day_off, self._week_off, self._slow_off = Usual(scale), Usual(scale), Usual(scale)
 
     def deviation(self, ground: Ground, view: View) -> float:
-        """Return the distance; 0 until the hour had enough visits."""
-        p, day = ground.p, view.hour % HOURS
-        if self._day_visits[day] < p.week_visits + 1:
+        """Return the distance; 0 until the hour had enough visits, and where no season is known."""
+        p, floor, bucket = ground.p, view.floor, day.bucket_of(view.hour)
+        if self._day_visits[bucket] < day.MANY:
             return 0.0
-        weekly = self._week_visits[view.hour] >= p.week_visits and self._compared > season.COMPARED
-        if weekly and self._week_off.get() < self._day_error.get():
-            return abs(view.x - self._usual_of(view.hour)) / (self._week_off.get() + view.floor)
-        return abs(view.x - self._day[day]) / (self._day_off.get() + view.floor)
+        weekly = self._compared > season.COMPARED and self._week_off.get() < self._day_off.get()
+        off = (self._week_off if weekly else self._day_off).get() + floor
+        if off**2 >= (1.0 - p.skill) * (self._slow_off.get() + floor) ** 2:
+            return 0.0
+        if weekly and self._week_visits[view.hour] >= p.week_visits:
+            return abs(view.x - self._weekly(view.hour)) / off
+        return abs(view.x - self._daily(bucket)) / (self._usual_off(view.hour) + floor)
+
+    def lasting(self, deviation: float, p: Tuning) -> float:
+        """Return the surprise of a distance that has lasted for hours."""
+        hours = min(abs(self._lasted), season.LONGEST)
+        return min(student(deviation * math.sqrt(1.0 + hours / season.AGAIN), p.degrees), season.LASTING)
 
     def learn(self, ground: Ground, view: View) -> None:
-        """Absorb a sample; an hour's mean enters its buckets when the next hour begins."""
-        p, hour, day = ground.p, view.hour, view.hour % HOURS
-        if hour != self._hour:
+        """Absorb a sample; an hour enters its buckets when the next begins."""
+        if view.hour != self._hour:
             if self._count:
                 self._close(ground, view)
-            self._hour, self._mean, self._count = hour, 0.0, 0
+            self._hour, self._mean, self._count, self._rms = view.hour, 0.0, 0, Usual(0.0)
         self._count += 1
         self._mean = single(self._mean + (view.x - self._mean) / self._count)
-        if not self._day_visits[day]:
-            return
-        after, usual = season.SETTLED_SEASON, self._day_off.get()
-        off = view.x - self._day[day]
-        if self._week_visits[hour]:
-            self._compared = min(self._compared + 1, 255)
-            share = max(p.scale, 1.0 / self._compared)
-            weekly = view.x - self._usual_of(hour)
-            self._week_off.update(ground.clipped(weekly, usual, view, after, season.WIDE), share)
-            self._day_error.update(ground.clipped(off, usual, view, after, season.WIDE), share)
-        share = max(p.scale, 1.0 / (view.count + 1))
-        self._day_off.update(ground.clipped(off, usual, view, after), share)
+        bucket = day.bucket_of(view.hour)
+        if self._day_visits[bucket]:
+            off = self._clipped(view.x - self._daily(bucket), self._day_off, ground, view)
+            self._rms.update(off, 1.0 / self._count)
 
-    def _usual_of(self, hour: int) -> float:
-        return self._base + season.distance_of(self._week[hour], self._unit)
+    def _daily(self, bucket: int) -> float:
+        return codes.value_of(0, self._day[bucket])
+
+    def _weekly(self, hour: int) -> float:
+        return self._base + week.distance_of(self._week[hour], self._unit)
+
+    def _own_off(self, hour: int) -> float:
+        code = self._hour_off[hour % HOURS]
+        return day.LEAST_OFF * 2.0 ** (code / day.STEPS) if code else 0.0
+
+    def _usual_off(self, hour: int) -> float:
+        squares = self._own_off(hour) ** 2 + self._day_off.get() ** 2
+        return math.sqrt(season.NEWCOMER * 0.5 * squares)
+
+    def _clipped(self, off: float, usual: Usual, ground: Ground, view: View) -> float:
+        settled = self._known > season.SETTLED_HOURS
+        limit = ground.p.wide * (usual.get() + view.floor) if settled else 1e30
+        return min(max(off, -limit), limit)
 
     def _close(self, ground: Ground, view: View) -> None:
-        p, mean, hour, day = ground.p, self._mean, self._hour, self._hour % HOURS
-        pace = max(p.day, 1.0 / (self._day_visits[day] + 1))
-        self._day[day] = single(self._day[day] + pace * (mean - self._day[day]))
-        self._day_visits[day] = min(self._day_visits[day] + 1, 255)
+        p, mean, hour, bucket = ground.p, self._mean, self._hour, day.bucket_of(self._hour)
+        seen = self._day_visits[bucket]
+        if seen:
+            far = self._clipped(mean - self._slow, self._slow_off, ground, view)
+            weekly = self._clipped(mean - self._weekly(hour), self._day_off, ground, view)
+            self._known = min(self._known + 1, 255)
+            share = max(p.season, 1.0 / self._known)
+            self._day_off.update(self._rms.get(), share)
+            self._slow_off.update(far, share)
+            if self._week_visits[hour]:
+                self._compared = min(self._compared + 1, 255)
+                self._week_off.update(weekly, max(p.season, 1.0 / self._compared))
+            self._count_lasting(hour, mean - self._daily(bucket), seen, view)
+            own = learned(self._own_off(hour), self._rms.get(), max(p.day, 1.0 / seen))
+            self._hour_off[hour % HOURS] = day.off_code(own)
+        usual = self._daily(bucket)
+        self._day[bucket] = codes.code_of(0, usual + max(p.day, 1.0 / (seen + 1)) * (mean - usual))
+        self._day_visits[bucket] = min(seen + 1, day.MANY)
+        self._slow = single(self._slow + (mean - self._slow) / min(self._hours + 1, HOURS))
+        self._close_week(ground, view)
+
+    def _count_lasting(self, hour: int, distance: float, seen: int, view: View) -> None:
+        side = 1 if distance > 0 else -1
+        if seen < day.MANY or abs(distance) < self._usual_off(hour) + view.floor:
+            self._lasted = 0
+        elif self._lasted * side > 0:
+            self._lasted = min(max(self._lasted + side, -season.LONGEST), season.LONGEST)
+        else:
+            self._lasted = side
+
+    def _close_week(self, ground: Ground, view: View) -> None:
+        p, mean, hour = ground.p, self._mean, self._hour
         if self._hours < HOURS:
             self._hours += 1
             self._base = single(self._base + (mean - self._base) / self._hours)
-            self._unit = single(season.UNIT * (ground.off.get() + view.floor))
+            self._unit = single(week.UNIT * (ground.off.get() + view.floor))
             return
         seen = self._week_visits[hour]
-        usual = self._usual_of(hour) if seen else mean
+        usual = self._weekly(hour) if seen else mean
         usual += max(p.week, 1.0 / (seen + 1)) * (mean - usual)
         distance = usual - self._base
-        if abs(season.code_of(distance, self._unit)) == season.FULL:
-            before, self._unit = self._unit, single(abs(distance) / season.ROOM)
-            self._week = [season.code_of(season.distance_of(each, before), self._unit) for each in self._week]
-        self._week[hour] = season.code_of(distance, self._unit)
+        if abs(week.code_of(distance, self._unit)) == week.FULL:
+            before, self._unit = self._unit, single(abs(distance) / week.ROOM)
+            self._week = [week.code_of(week.distance_of(each, before), self._unit) for each in self._week]
+        self._week[hour] = week.code_of(distance, self._unit)
         self._week_visits[hour] = min(seen + 1, 3)
 
 

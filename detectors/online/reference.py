@@ -32,10 +32,11 @@ class Reference:
     def __init__(self, tuning: Tuning | None = None) -> None:
         self.p = p = tuning or Tuning()
         self.ground = Ground(p)
+        self._season = Season(p.scale)
         self._parts: tuple[tuple[float, Part], ...] = (
             (p.w_level, Level()),
             (p.w_trend, Trend(p.scale)),
-            (p.w_season, Season(p.scale)),
+            (p.w_season, self._season),
             (p.w_spread, Spread(p.scale, p.fast)),
         )
         self._still, self._novelty = Still(), Novelty()
@@ -67,7 +68,8 @@ class Reference:
     def _judge(self, x: Sample) -> _Judged:
         p, ground = self.p, self.ground
         view = ground.view(x)
-        members = [student(part.deviation(ground, view), p.degrees) for _, part in self._parts]
+        deviations = {part: part.deviation(ground, view) for _, part in self._parts}
+        members = [student(each, p.degrees) for each in deviations.values()]
         said = [
             weight * surprise(tail, one)
             for (weight, _), tail, one in zip(self._parts, self._tails, members, strict=True)
@@ -75,7 +77,9 @@ class Reference:
         largest = max(0.0, *said, p.w_still * self._still.deviation(ground, view))
         everything = min(largest + p.w_novelty * self._novelty.deviation(ground, view), LARGEST)
         again = p.again * self._again[view.hour % HOURS] / remember.PARTS
-        return _Judged(view, members, everything, max(everything - max(p.record * self._record, again), 0.0))
+        fresh = max(everything - max(p.record * self._record, again), 0.0)
+        lasting = p.w_season * self._season.lasting(deviations[self._season], p)
+        return _Judged(view, members, everything, max(fresh, lasting))
 
     def _remember(self, judged: _Judged) -> None:
         p, hour = self.p, judged.view.hour

@@ -24,7 +24,7 @@ GROUP = "headwater.detectors"
 _SHOWN: dict[str, tuple[str, ...]] = {
     "level": ("level", "scale", "clip", "degrees"),
     "trend": ("trend", "scale", "clip", "degrees"),
-    "season": ("day", "week", "week_visits", "scale", "degrees"),
+    "season": ("day", "week", "week_visits", "season", "skill", "wide", "degrees"),
     "spread": ("fast", "scale", "degrees"),
     "still": (),
     "novelty": ("cells", "novelty", "w_one", "w_two", "w_three"),

@@ -20,7 +20,7 @@ def alone(name: str) -> Tuning:
 PARTS: dict[str, tuple[str, Tuning]] = {
     "level": ("distance from the slow level", alone("level")),
     "trend": ("error of Holt's forecast", alone("trend")),
-    "season": ("distance from this hour of the day or of the week before", alone("season")),
+    "season": ("distance from this hour of like days, or of the week before", alone("season")),
     "spread": ("recent variance against the usual one", alone("spread")),
     "still": ("runs of equal values, and samples that stay away", alone("still")),
     "novelty": ("values and sequences never seen", alone("novelty")),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled
+from detectors.stamps import age_of
 from detectors.state import pack, unpack
 from detectors.suite.budget import decide, tail_of
 from detectors.suite.kernel import finite, step
@@ -16,7 +17,7 @@ from detectors.suite.tuning import Tuning
 
 DEFAULT_BUDGET = 0.25
 """False episodes per series and week."""
-VERSION = 2
+VERSION = 3
 """Of the rows: another record or other mathematics read it wrongly."""
 
 
@@ -112,4 +113,4 @@ def _score(
         out.member[i] = np.argmax(said)
         if decide(row, total, ts_ms[i], before, budget):
             out.alert[i] = 1
-            out.onset_ms[i] = row.onset_ts
+            out.onset_ms[i] = ts_ms[i] - age_of(ts_ms[i], row.onset)

@@ -10,9 +10,9 @@ from detectors.compiled import compiled, double
 from detectors.grid import INTERVALS_MS, nearest_interval
 from detectors.suite.location import learn_location, level_deviation
 from detectors.suite.novelty import learn_novelty, novelty_of, words_of
-from detectors.suite.record import GRIDS, Record
+from detectors.suite.record import GRIDS, MEMBERS, Record
 from detectors.suite.remember import remember, remembered
-from detectors.suite.season import hour_of, learn_season, season_deviation
+from detectors.suite.season import hour_of, lasting_surprise, learn_season, season_deviation
 from detectors.suite.spread import learn_spread, ratio_of, spread_deviation
 from detectors.suite.still import learn_still, still_surprise
 from detectors.suite.tail import absorb, student, surprise
@@ -24,6 +24,7 @@ LIMIT = 1e30
 COLD = 20
 """Samples before anything is said."""
 RANGE_AFTER = 20
+SEASON = MEMBERS.index("season")
 LARGEST = 20.0
 
 
@@ -78,6 +79,10 @@ def step(row: Record, ts_ms: int, value: float, p: Tuning, said: np.ndarray) -> 
     said[5] = p.w_novelty * novelty_of(row, words, p)
     everything = min(max(largest, said[4]) + said[5], LARGEST)
     score = max(everything - remembered(row, hour, p), 0.0)
+    lasting = p.w_season * lasting_surprise(row, deviations[SEASON], p)
+    if lasting > score:
+        score = lasting
+        said[SEASON] = max(everything, lasting)
     remember(row, hour, everything, p)
     learn_still(row, x, ts_ms)
     learn_novelty(row, words, p)

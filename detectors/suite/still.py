@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, signed
 from detectors.suite.record import Record
 
 AFTER = 100
@@ -31,10 +31,10 @@ LARGEST = 6.0
 @compiled
 def still_surprise(row: Record, x: float, ts_ms: int) -> float:
     """Return -log10 of the probability of a run beyond the longest so far, or of this gap."""
-    if row.count - row.run <= AFTER:
+    if row.count - signed(row.run) <= AFTER:
         return 0.0
     score = 0.0
-    beyond = row.run + 1 - row.longest
+    beyond = signed(row.run) + 1 - row.longest
     if np.float32(x) == row.last and beyond >= LONGER:
         one = -math.log10(row.repeat + RAREST)
         score = beyond * one if (beyond - 1) * one < LARGEST else 0.0
@@ -51,9 +51,9 @@ def learn_still(row: Record, x: float, ts_ms: int) -> None:
     share = max(PACE, 1.0 / (row.count + 1))
     same = np.float32(x) == row.last
     if same:
-        row.run += 1
+        row.run = min(signed(row.run) + 1, 65535)
     else:
-        row.longest = max(row.longest * (1.0 - FADE), row.run)
+        row.longest = max(row.longest * (1.0 - FADE), signed(row.run))
         row.run = 0
     if row.run <= 3:
         row.repeat += share * ((1.0 if same else 0.0) - row.repeat)

@@ -19,11 +19,17 @@ class Tuning(NamedTuple):
     """Of Holt's level; its slope moves with a twentieth of it."""
     fast: float = 0.09
     """Of the recent variance."""
-    day: float = 0.36
+    day: float = 0.25
     week: float = 0.8
     """Of an hour's bucket in one visit."""
     week_visits: float = 2.0
-    """Visits after which an hour of the week speaks, at most 3; one more for an hour of the day."""
+    """Visits after which an hour of the week speaks, at most 3; an hour of like days speaks after three."""
+    season: float = 0.007
+    """Of how far all hours lie off, in one hour: six days count."""
+    skill: float = 0.2
+    """Share of the squared distances from the last day's mean that a season must explain to speak."""
+    wide: float = 4.0
+    """Usual distances from the season that teach in full, as `clip`."""
     clip: float = 10.0
     """Usual deviations that a sample may lie off and still teach in full: anomalies must not become usual."""
     floor: float = 0.001

@@ -10,6 +10,7 @@ from detectors.residual import remember
 from detectors.roster import Roster
 from detectors.rows import BYTES_PER_SERIES, NEVER, UNUSED, WINDOW, allocate
 from detectors.stamps import FOREVER, age_of, stamp_of
+from detectors.suite.record import SUITE
 from detectors.tail import habit_of, learn_own, learn_week, level_of, own_threshold
 from detectors.telemetry import Series
 
@@ -21,6 +22,7 @@ LINEAR, LOG, COUNT, ASINH = range(4)
 
 def test_a_series_costs_at_most_eight_hundred_bytes():
     assert BYTES_PER_SERIES <= 800
+    assert SUITE.itemsize <= 800
 
 
 @pytest.mark.parametrize("shape", [LINEAR, COUNT])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from detectors.online import CHECKS, Guarded, Reference, RiverAdapter, Suite, available
-from detectors.suite import SuiteBank
+from detectors.suite import MEMBERS, SuiteBank
+from detectors.suite.bank import VERSION
 
 HOUR = 3_600_000
 NAMES = sorted(available())
@@ -96,7 +97,7 @@ def test_what_an_hour_brings_every_day_is_no_news_for_long():
 
 
 def test_an_hour_of_the_week_is_known_to_a_few_percent():
-    from detectors.suite.season import FULL, code_of, distance_of
+    from detectors.suite.week import FULL, code_of, distance_of
 
     for distance in (0.0, 0.3, -1.0, 17.0, -250.0, 1400.0):
         assert distance_of(code_of(distance, 1.0), 1.0) == pytest.approx(distance, rel=0.06, abs=0.05)
@@ -119,6 +120,48 @@ def test_a_weekend_is_expected_once_two_were_seen():
     assert max(scores[4 * 168 : 5 * 168]) < 2.5
     sample = {"ts_ms": int(begin + n * HOUR), "value": float(values[-168]) + 60}
     assert season.score_one(sample) > max(scores[4 * 168 : 5 * 168])
+
+
+def season_scores(ts, values):
+    season = available()["season"].make()
+    scores = []
+    for t, value in zip(ts.tolist(), values.tolist(), strict=True):
+        sample = {"ts_ms": t, "value": value}
+        scores.append(season.score_one(sample))
+        season.learn_one(sample)
+    return np.array(scores)
+
+
+def days_of(count, per_hour, seed):
+    """Return times from a Monday on and a daily shape with little noise, `per_hour` samples an hour."""
+    at = np.arange(count * 24 * per_hour)
+    ts = 4 * 86_400_000 + at * (HOUR // per_hour)
+    shape = 100 + 60 * np.sin(at * 2 * math.pi / (24 * per_hour))
+    return ts, shape + 2 * np.random.default_rng(seed).standard_normal(len(at))
+
+
+def test_the_first_weekend_is_no_anomaly_of_five_working_days():
+    ts, values = days_of(7, 4, 7)
+    values[5 * 96 :] *= 0.3
+    assert season_scores(ts, values)[5 * 96 :].max() == 0
+
+
+def test_a_night_that_stays_high_is_still_news_when_the_day_begins():
+    ts, values = days_of(12, 4, 8)
+    begin, late = 11 * 96 + 24, 11 * 96 + 64
+    values[begin:] += 60
+    scored = bank_scores(ts, values)
+    assert scored.score[late : late + 20].min() > 2
+    assert scored.member[late] == MEMBERS.index("season")
+    usual, _ = days_of(12, 4, 8)
+    assert np.median(bank_scores(ts, usual).score[late : late + 20]) < 1
+
+
+def test_a_series_without_a_daily_shape_is_the_levels_matter():
+    ts, values = days_of(10, 4, 9)
+    values[:] = np.random.default_rng(9).standard_normal(len(ts))
+    values[8 * 96 :] += 50
+    assert season_scores(ts, values).max() == 0
 
 
 def test_an_alert_names_the_beginning_of_its_episode():
@@ -166,7 +209,7 @@ def test_a_state_of_another_version_is_refused_and_says_which():
     from detectors.state import pack
 
     first = pack({"suite": [0.027, 0.0036], "budget": 0.25}, {"rows": np.zeros(1984, np.uint8)})
-    with pytest.raises(ValueError, match="version 1 of the suite, not 2: start afresh"):
+    with pytest.raises(ValueError, match=f"version 1 of the suite, not {VERSION}: start afresh"):
         SuiteBank.load(first)
     with pytest.raises(ValueError, match="another kind"):
         SuiteBank.load(pack({"other": 1}, {}))
