@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from correlator.evidence import Edge
-from detectors.telemetry import Catalog
+from detectors.catalog import Catalog
 from streams import replay as replaying
 from streams.recording import Recording, write_recording
 from streams.recording.tables import ARRIVALS, METRICS, schema_of
