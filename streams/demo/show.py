@@ -33,6 +33,9 @@ QUIET_S = 3.0
 PATIENCE_S = 45.0
 """How long event time may stand still before the demo gives up. Not a limit on the whole: a slow or busy
 machine takes its time, and is not told that the pipeline is broken."""
+FIRST_PATIENCE_S = 300.0
+"""How long until event time moves at all: the first run on a machine compiles its kernels, for a minute, or for
+several where others use the processor."""
 SEVERITIES = ("info", "warning", "high", "critical")
 
 SIMULATING = "simulating a shop and its last two hours"
@@ -126,6 +129,11 @@ def _watch(
         published = replay(recording, out, speed=speed, paced_from_ms=live_ms, on_progress=on_progress)
     if published.interrupted:
         raise KeyboardInterrupt
+    if not watch.seen.watermark_ms:
+        tell("compiling for this machine, once", 0.0, watch.seen)
+        if not watch.wait_until(1, FIRST_PATIENCE_S):
+            service.check()
+            raise FatalError(f"the pipeline has said nothing for {FIRST_PATIENCE_S:.0f} s")
     tell("reading on to the end", 1.0, watch.seen)
     if not watch.wait_until(recording.end_ms - 60_000, PATIENCE_S):
         service.check()
