@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +109,9 @@ def _load(sender: Producer, settings: Settings, points_per_s: int) -> int:
             sent += 1
         if probes < gone_s * PROBES_A_SECOND:
             deploy = {"domain": "bench", "service": "shop/cart", "id": f"d-{probes}", "ts_ms": now_ms}
-            sender.produce(deploys, orjson.dumps(deploy), "shop/cart")
-            probes += 1
+            with suppress(BufferError):  # it is tried again
+                sender.produce(deploys, orjson.dumps(deploy), "shop/cart")
+                probes += 1
         sender.poll(0)
         if sent >= gone_s * points_per_s:
             time.sleep(SLICE_S / 5)
