@@ -34,8 +34,8 @@ PATIENCE_S = 45.0
 """How long event time may stand still before the demo gives up. Not a limit on the whole: a slow or busy
 machine takes its time, and is not told that the pipeline is broken."""
 FIRST_PATIENCE_S = 300.0
-"""How long until event time moves at all: the first run on a machine compiles its kernels, for a minute, or for
-several where others use the processor."""
+"""How long until event time moves at all: the first run on a machine compiles its kernels, for a minute, or
+for several where others use the processor."""
 SEVERITIES = ("info", "warning", "high", "critical")
 
 SIMULATING = "simulating a shop and its last two hours"
