@@ -21,7 +21,12 @@ NOTES = (
 
 
 def write_documents(
-    out: Path, plan: Plan, end_ms: int, shadows: Sequence[Shadow], alerts: Sequence[dict[str, object]]
+    out: Path,
+    plan: Plan,
+    end_ms: int,
+    shadows: Sequence[Shadow],
+    alerts: Sequence[dict[str, object]],
+    unrest: Sequence[dict[str, object]],
 ) -> None:
     """Write every file of the recording that is not a table."""
     guilty = {f.change.id for f in plan.faults if f.change} | {c for f in plan.faults for c in f.contributing}
@@ -33,9 +38,12 @@ def write_documents(
     write_lines(out / "labels.jsonl", (shadow.label() for shadow in shadows if shadow.harmful))
     write_lines(out / "truth.jsonl", (shadow.record(innocent) for shadow in shadows))
     write_object(out / "topology.json", declared_topology(plan.system))
+    ignored = list(unrest)
     if plan.cold_until_s > plan.start_s:
         cold = {"start_ms": round(plan.start_s * 1000), "end_ms": round(plan.cold_until_s * 1000)}
-        write_lines(out / "ignore.jsonl", [cold | {"why": "first sight of the system"}])
+        ignored.insert(0, cold | {"why": "first sight of the system"})
+    if ignored:
+        write_lines(out / "ignore.jsonl", ignored)
     write_object(
         out / "recording.json",
         {

@@ -21,10 +21,11 @@ from streams.simulator.load import Load
 from streams.simulator.logs import Logger
 from streams.simulator.plan import Plan
 from streams.simulator.queueing import run_step
-from streams.simulator.state import KINDS, State, Strain, Wiring, build
+from streams.simulator.state import State, Strain, Wiring, build
 from streams.simulator.strain import Press
 from streams.simulator.telemetry import EdgeSensor, Sensor
 from streams.simulator.truth import Fault, Shadow
+from streams.simulator.unrest import Unrest, failing
 from streams.simulator.weather import Weather
 from streams.simulator.writer import (
     ARRIVALS,
@@ -104,6 +105,7 @@ class Run:
         self.logger = Logger(plan.system, self.wiring, self.names, log_rng)
         self.alerts = AlertRules(plan.system, alert_rng, plan.badly_chosen_alerts)
         self.shadows: list[Shadow] = []
+        self.unrest = Unrest(plan.system)
         types = {name: k for k, name in enumerate(plan.system.request_types)}
         self._entry_type = np.array([types[e.request_type] for e in plan.entries])
         self._entry_service = np.array([plan.system.index(e.service) for e in plan.entries])
@@ -141,7 +143,7 @@ class Run:
         for table in tables.values():
             table.close()
         last_ms = max([round(plan.end_s * 1000), *(table.last_ms for table in tables.values())])
-        write_documents(out, plan, last_ms, self.shadows, self.alerts.lines)
+        write_documents(out, plan, last_ms, self.shadows, self.alerts.lines, self.unrest.lines())
 
     def _settle(self) -> None:
         steps = round(WARM_UP_S / self.plan.interval_s)
@@ -208,14 +210,17 @@ class Run:
         if record:
             for shadow in followed:
                 shadow.compare(self.state, now_s + interval, interval)
+            worst = None if followed else failing(self.state)
+            if worst is not None:
+                self.unrest.see(now_s, now_s + interval, worst)
 
     def _smoulders(self, now_s: float) -> bool:
         faults = [shadow.fault for shadow in self.shadows]
-        if not faults or now_s < max(fault.end_s for fault in faults) + MENDED_S:
+        if not faults and self.unrest.lasting_s(now_s) < MENDED_S:
             return False
-        service = self.state.service
-        asked = (service["kind"] == KINDS.index("service")) & (service["rate"] > 1.0)
-        return bool((service["error_rate"][asked] > SMOULDERS).any())
+        if faults and now_s < max(fault.end_s for fault in faults) + MENDED_S:
+            return False
+        return failing(self.state) is not None
 
     def _advance(
         self, state: State, presses: Iterable[Press], t: float, dt: float, rates: NDArray[np.float64]
@@ -281,12 +286,10 @@ class Run:
 
 
 MENDED_S = 240.0
-"""So long after the end of its fault an incident may smoulder on; then somebody empties the queues.
+"""So long after its fault's end, or by itself, an incident may smoulder on; then somebody empties the queues.
 
 Without, retries kept the failures of one fault in forty alive for hours, for which no label spoke.
 """
-SMOULDERS = 0.1
-"""Share of a service's requests that fails though nothing is broken any more."""
 AFTERMATH_S = 600.0
 """A fault is followed so long after its end: queues drain, caches warm."""
 
