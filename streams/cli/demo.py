@@ -15,11 +15,11 @@ from streams.cli.command import command
 from streams.demo.show import DemoResult
 from streams.demo.watch import Seen
 from streams.errors import UserError
+from streams.interrupts import INTERRUPTED
 
 app = command()
 
 DEFAULT_SCENARIO = "cascade"
-INTERRUPTED = 130
 SPEED = 60.0
 """A minute a second: the 25 minutes in which it breaks take 25 s."""
 
@@ -105,6 +105,7 @@ def demo(
             result = play(settings, external, scenario, seed=seed, speed=speed, tell=steps.tell)
             steps.done()
     except KeyboardInterrupt:
+        typer.echo("headwater: interrupted; what the demo had started is stopped", err=True)
         raise SystemExit(INTERRUPTED) from None
     if json_:
         for alert in result.ranked:

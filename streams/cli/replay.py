@@ -12,6 +12,7 @@ import orjson
 import typer
 
 from streams.cli.command import command
+from streams.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -84,7 +85,7 @@ def replay(
         f"{how}{summary.records} records ({summary.bytes / 1e6:.1f} MB) in {lasted_s:.0f} s{reach}", err=True
     )
     if summary.interrupted:
-        raise SystemExit(130)
+        raise SystemExit(INTERRUPTED)
 
 
 @contextmanager

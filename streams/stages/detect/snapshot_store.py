@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -132,10 +133,10 @@ class Found:
         for sequence, chunks in self._chunks.items():
             if len(chunks) == self._counts[sequence]:
                 data = [chunk for _, chunk in sorted(chunks.items())]
-                tries[sequence] = lambda data=data: decode_whole(b"".join(data))  # type: ignore[misc]
+                tries[sequence] = partial(decode_whole, b"".join(data))
         for slot, sequence in self._manifests.items():
             pages = self._slots[slot]
-            tries[sequence] = lambda pages=pages: decode(pages[MANIFEST], pages.get)  # type: ignore[misc]
+            tries[sequence] = partial(decode, pages[MANIFEST], pages.get)
         for sequence in sorted(tries, reverse=True):
             try:
                 return tries[sequence]()

@@ -16,8 +16,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 
 from streams.errors import DecodeError
-from streams.wire.decoders import otlp, scan
+from streams.wire.decoders import otlp
 from streams.wire.decoders.resource import Resource, identify
+from streams.wire.decoders.scan import GIVE_UP, TOO_SMALL
 from streams.wire.decoders.scan_logs import LINE_COLUMNS, OTHER, RESOURCE_COLUMNS, scan_logs
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
@@ -72,10 +73,10 @@ class LogsScanner:
         buffer = np.frombuffer(value, np.uint8)
         while True:
             status = scan_logs(buffer, self._heads, self._sizes, self._lines, self._found, self._counts)
-            if status != scan.TOO_SMALL:
+            if status != TOO_SMALL:
                 break
             self._allocate(2 * len(self._lines))
-        if status == scan.GIVE_UP:
+        if status == GIVE_UP:
             return None
         rows, found = self._counts.tolist()
         lines = self._lines[:rows]

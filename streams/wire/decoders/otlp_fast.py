@@ -18,14 +18,15 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMes
 
 from detectors.telemetry import Kind, Series
 from streams.errors import DecodeError
-from streams.wire.decoders import otlp, scan
+from streams.wire.decoders import otlp, scan_metrics
 from streams.wire.decoders.edges import GAP_METRIC, GRAPH_PREFIX
 from streams.wire.decoders.resource import Resource, canonical_labels, identify
+from streams.wire.decoders.scan import GIVE_UP, TOO_SMALL
 from streams.wire.decoders.series_table import SeriesTable
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
 
-_KINDS = {scan.GAUGE: Kind.GAUGE, scan.COUNTER: Kind.COUNTER, scan.DELTA: Kind.DELTA}
+_KINDS = {scan_metrics.GAUGE: Kind.GAUGE, scan_metrics.COUNTER: Kind.COUNTER, scan_metrics.DELTA: Kind.DELTA}
 _NEEDLES: NDArray[np.uint8] = np.array(
     [list(GRAPH_PREFIX[:21].encode()), list(GAP_METRIC[:21].encode())], dtype=np.uint8
 )
@@ -52,9 +53,9 @@ class MetricsScanner:
         self._time_ns = np.empty(points, dtype=np.int64)
         self._value = np.empty(points, dtype=np.float64)
         self._hashes = np.empty((points, 2), dtype=np.uint64)
-        self._found = np.empty((points, scan.RESOURCE_COLUMNS), dtype=np.int64)
-        self._misses = np.empty((points, scan.MISS_COLUMNS), dtype=np.int64)
-        self._slow = np.empty((points, scan.SLOW_COLUMNS), dtype=np.int64)
+        self._found = np.empty((points, scan_metrics.RESOURCE_COLUMNS), dtype=np.int64)
+        self._misses = np.empty((points, scan_metrics.MISS_COLUMNS), dtype=np.int64)
+        self._slow = np.empty((points, scan_metrics.SLOW_COLUMNS), dtype=np.int64)
 
     def decode(
         self, record: RawRecord, into: TelemetryBuilder, on_metric: SlowMetric, on_resource: SeenResource
@@ -69,7 +70,7 @@ class MetricsScanner:
         value = record.value or b""
         buffer = np.frombuffer(value, dtype=np.uint8)
         while True:
-            status = scan.scan_metrics(
+            status = scan_metrics.scan_metrics(
                 buffer,
                 self._table.seed,
                 _NEEDLES,
@@ -85,10 +86,10 @@ class MetricsScanner:
                 self._slow,
                 self._counts,
             )
-            if status != scan.TOO_SMALL:
+            if status != TOO_SMALL:
                 break
             self._allocate(2 * len(self._series))
-        if status == scan.GIVE_UP:
+        if status == GIVE_UP:
             return None
         points, found, missed, slowed = self._counts.tolist()
         try:

@@ -9,9 +9,11 @@ from google.protobuf.message import DecodeError as ProtobufError
 from numpy.typing import NDArray
 
 from streams.errors import DecodeError
-from streams.wire.decoders import prometheus, scan
+from streams.wire.decoders import prometheus
 from streams.wire.decoders.prometheus import Sample
 from streams.wire.decoders.remote_write_pb import TimeSeries, WriteRequest
+from streams.wire.decoders.scan import GIVE_UP, TOO_SMALL
+from streams.wire.decoders.scan_remote_write import scan_remote_write
 from streams.wire.decoders.series_table import SeriesTable
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
@@ -106,7 +108,7 @@ class RemoteWriteScanner:
         """Take a request's samples; None if it is not plain enough and nothing was taken."""
         buffer: NDArray[np.uint8] = np.frombuffer(value, dtype=np.uint8)
         while True:
-            status = scan.scan_remote_write(
+            status = scan_remote_write(
                 buffer,
                 self._table.seed,
                 self._table.keys,
@@ -119,10 +121,10 @@ class RemoteWriteScanner:
                 self._hashes,
                 self._counts,
             )
-            if status != scan.TOO_SMALL:
+            if status != TOO_SMALL:
                 break
             self._allocate(2 * len(self._series))
-        if status == scan.GIVE_UP:
+        if status == GIVE_UP:
             return None
         samples, series, missed = self._counts.tolist()
         if not series:

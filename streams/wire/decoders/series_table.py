@@ -7,7 +7,7 @@ import secrets
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.wire.decoders import scan
+from streams.wire.decoders import hashed
 from streams.wire.telemetry import TelemetryBuilder
 
 MAX_ENTRIES = 4_000_000
@@ -49,15 +49,15 @@ class SeriesTable:
         elif 2 * (self.entries + 1) > len(self.values):
             keys, values, entries = self.keys, self.values, self.entries
             self._allocate(2 * len(values))
-            scan.rehash(keys, values, self.keys, self.values)
+            hashed.rehash(keys, values, self.keys, self.values)
             self.entries = entries
-        scan.put(self.keys, self.values, low, high, np.int64(value))
+        hashed.put(self.keys, self.values, low, high, np.int64(value))
         self.entries += 1
         return value
 
     def find(self, low: np.uint64, high: np.uint64) -> int:
         """The packed value under a hash, -1 if there is none."""
-        return int(scan.find(self.keys, self.values, low, high))
+        return int(hashed.find(self.keys, self.values, low, high))
 
     def hand_over(
         self,

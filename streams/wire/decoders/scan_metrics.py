@@ -1,0 +1,313 @@
+"""OTLP metrics, scanned: gauges' and sums' points become rows, everything else is listed for the library."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.wire.decoders.hashed import find, fold, mix
+from streams.wire.decoders.scan import GIVE_UP, TOO_SMALL, compiled, fixed64, skip, varint
+
+GAUGE, COUNTER, DELTA = 0, 1, 2
+RESOURCE_COLUMNS = 5
+"""Start, end, hash (two lanes), newest time in ns."""
+MISS_COLUMNS = 9
+"""Point, resource, name start and end, unit start and end, kind, point start and end."""
+SLOW_COLUMNS = 3
+"""Resource, metric start and end."""
+
+
+@compiled
+def _is_graph(buf: NDArray[np.uint8], start: np.uint64, end: np.uint64, needles: NDArray[np.uint8]) -> bool:
+    """Whether a metric's name starts like a service graph's; `needles` holds two prefixes of 21 bytes."""
+    if end - start < np.uint64(21):
+        return False
+    for row in range(2):
+        same = True
+        for i in range(21):
+            if buf[start + np.uint64(i)] != needles[row, i]:
+                same = False
+                break
+        if same:
+            return True
+    return False
+
+
+@compiled
+def scan_metrics(
+    buf: NDArray[np.uint8],
+    seed: NDArray[np.uint64],
+    needles: NDArray[np.uint8],
+    keys: NDArray[np.uint64],
+    values: NDArray[np.int64],
+    series: NDArray[np.int64],
+    time_ns: NDArray[np.int64],
+    value: NDArray[np.float64],
+    bits: NDArray[np.uint64],
+    hashes: NDArray[np.uint64],
+    resources: NDArray[np.int64],
+    misses: NDArray[np.int64],
+    slow: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> int:
+    """Scan an OTLP metrics request; gauges' and sums' points become rows, all else is listed as slow.
+
+    Parameters
+    ----------
+    seed : two lanes to start every hash from, secret to the process, so that nobody can aim at a collision
+    series : out, the value under each point's hash, -1 on first sight (then there is a row in `misses`)
+    bits : the same memory as `value`
+    hashes : out, (n, 2)
+    counts : out, how many points, resources, misses, slow metrics
+
+    Returns
+    -------
+    int
+        0, `GIVE_UP` or `TOO_SMALL`.
+    """
+    end = np.uint64(len(buf))
+    at = np.uint64(0)
+    points = 0
+    found_resources = 0
+    missed = 0
+    slowed = 0
+    while at < end:
+        tag, at = varint(buf, at, end)
+        if at > end or tag >> np.uint64(3) == np.uint64(0):
+            return GIVE_UP
+        wire = tag & np.uint64(7)
+        if tag != np.uint64(0x0A):
+            if tag >> np.uint64(3) == np.uint64(1):
+                return GIVE_UP
+            at = skip(buf, at, end, wire)
+            if at > end:
+                return GIVE_UP
+            continue
+        length, at = varint(buf, at, end)
+        if at > end or length > end - at:
+            return GIVE_UP
+        holder_start, holder_end = at, at + length
+        at = holder_end
+
+        # The resource may stand behind its metrics.
+        resource_start, resource_end = np.uint64(0), np.uint64(0)
+        seen = 0
+        here = holder_start
+        while here < holder_end:
+            tag, here = varint(buf, here, holder_end)
+            if here > holder_end or tag >> np.uint64(3) == np.uint64(0):
+                return GIVE_UP
+            if tag == np.uint64(0x0A):
+                length, here = varint(buf, here, holder_end)
+                if here > holder_end or length > holder_end - here:
+                    return GIVE_UP
+                resource_start, resource_end = here, here + length
+                here = resource_end
+                seen += 1
+            elif tag >> np.uint64(3) == np.uint64(1):
+                return GIVE_UP
+            else:
+                here = skip(buf, here, holder_end, tag & np.uint64(7))
+                if here > holder_end:
+                    return GIVE_UP
+        if seen > 1:
+            return GIVE_UP
+        if found_resources >= len(resources):
+            return TOO_SMALL
+        resource_low, resource_high = fold(buf, resource_start, resource_end, seed[0], seed[1])
+        newest = np.int64(0)
+
+        here = holder_start
+        while here < holder_end:
+            tag, here = varint(buf, here, holder_end)
+            if tag != np.uint64(0x12):
+                if tag >> np.uint64(3) == np.uint64(2):
+                    return GIVE_UP
+                here = skip(buf, here, holder_end, tag & np.uint64(7))
+                continue
+            length, here = varint(buf, here, holder_end)
+            scope_end = here + length
+            inner = here
+            here = scope_end
+            while inner < scope_end:
+                tag, inner = varint(buf, inner, scope_end)
+                if inner > scope_end or tag >> np.uint64(3) == np.uint64(0):
+                    return GIVE_UP
+                if tag != np.uint64(0x12):
+                    if tag >> np.uint64(3) == np.uint64(2):
+                        return GIVE_UP
+                    inner = skip(buf, inner, scope_end, tag & np.uint64(7))
+                    if inner > scope_end:
+                        return GIVE_UP
+                    continue
+                length, inner = varint(buf, inner, scope_end)
+                if inner > scope_end or length > scope_end - inner:
+                    return GIVE_UP
+                metric_start, metric_end = inner, inner + length
+                inner = metric_end
+
+                name_start, name_end = np.uint64(0), np.uint64(0)
+                unit_start, unit_end = np.uint64(0), np.uint64(0)
+                data_start, data_end, data_field = np.uint64(0), np.uint64(0), np.uint64(0)
+                cursor = metric_start
+                while cursor < metric_end:
+                    tag, cursor = varint(buf, cursor, metric_end)
+                    if cursor > metric_end or tag >> np.uint64(3) == np.uint64(0):
+                        return GIVE_UP
+                    field, wire = tag >> np.uint64(3), tag & np.uint64(7)
+                    known = (
+                        field == np.uint64(1)
+                        or field == np.uint64(3)
+                        or field == np.uint64(5)
+                        or field == np.uint64(7)
+                        or (np.uint64(9) <= field and field <= np.uint64(11))
+                    )
+                    if not known:
+                        cursor = skip(buf, cursor, metric_end, wire)
+                        if cursor > metric_end:
+                            return GIVE_UP
+                        continue
+                    if wire != np.uint64(2):
+                        return GIVE_UP
+                    length, cursor = varint(buf, cursor, metric_end)
+                    if cursor > metric_end or length > metric_end - cursor:
+                        return GIVE_UP
+                    if field == np.uint64(1):
+                        name_start, name_end = cursor, cursor + length
+                    elif field == np.uint64(3):
+                        unit_start, unit_end = cursor, cursor + length
+                    else:
+                        if data_field != np.uint64(0):
+                            return GIVE_UP
+                        data_field, data_start, data_end = field, cursor, cursor + length
+                    cursor += length
+                if data_field == np.uint64(0):
+                    continue
+                plain = data_field == np.uint64(5) or data_field == np.uint64(7)
+                if not plain or _is_graph(buf, name_start, name_end, needles):
+                    if slowed >= len(slow):
+                        return TOO_SMALL
+                    slow[slowed, 0] = found_resources
+                    slow[slowed, 1] = np.int64(metric_start)
+                    slow[slowed, 2] = np.int64(metric_end)
+                    slowed += 1
+                    continue
+
+                # Temporality and monotonicity stand behind the points, and are part of the identity.
+                temporality, monotonic = np.uint64(0), np.uint64(0)
+                cursor = data_start
+                while cursor < data_end:
+                    tag, cursor = varint(buf, cursor, data_end)
+                    if cursor > data_end or tag >> np.uint64(3) == np.uint64(0):
+                        return GIVE_UP
+                    field, wire = tag >> np.uint64(3), tag & np.uint64(7)
+                    if field == np.uint64(1) and wire != np.uint64(2):
+                        return GIVE_UP
+                    if data_field == np.uint64(7) and (field == np.uint64(2) or field == np.uint64(3)):
+                        if wire != np.uint64(0):
+                            return GIVE_UP
+                        flag, cursor = varint(buf, cursor, data_end)
+                        if cursor > data_end or (field == np.uint64(2) and flag > np.uint64(2)):
+                            return GIVE_UP
+                        if field == np.uint64(2):
+                            temporality = flag
+                        else:
+                            monotonic = flag
+                        continue
+                    cursor = skip(buf, cursor, data_end, wire)
+                    if cursor > data_end:
+                        return GIVE_UP
+                kind = GAUGE
+                if data_field == np.uint64(7):
+                    if temporality == np.uint64(1):
+                        kind = DELTA
+                    elif temporality == np.uint64(2) and monotonic != np.uint64(0):
+                        kind = COUNTER
+                low, high = fold(buf, name_start, name_end, resource_low, resource_high)
+                low, high = fold(buf, unit_start, unit_end, low, high)
+                metric_low, metric_high = mix(low, high, np.uint64(kind + 1))
+
+                cursor = data_start
+                while cursor < data_end:
+                    tag, cursor = varint(buf, cursor, data_end)
+                    if tag != np.uint64(0x0A):
+                        cursor = skip(buf, cursor, data_end, tag & np.uint64(7))
+                        continue
+                    length, cursor = varint(buf, cursor, data_end)
+                    point_start, point_end = cursor, cursor + length
+                    cursor = point_end
+                    if points >= len(series):
+                        return TOO_SMALL
+                    low, high = metric_low, metric_high
+                    stamp = np.uint64(0)
+                    flags = np.uint64(0)
+                    has_value = False
+                    spot = point_start
+                    while spot < point_end:
+                        tag, spot = varint(buf, spot, point_end)
+                        if spot > point_end or tag >> np.uint64(3) == np.uint64(0):
+                            return GIVE_UP
+                        field, wire = tag >> np.uint64(3), tag & np.uint64(7)
+                        if field == np.uint64(7):
+                            if wire != np.uint64(2):
+                                return GIVE_UP
+                            length, spot = varint(buf, spot, point_end)
+                            if spot > point_end or length > point_end - spot:
+                                return GIVE_UP
+                            low, high = fold(buf, spot, spot + length, low, high)
+                            spot += length
+                        elif field == np.uint64(3) or field == np.uint64(4) or field == np.uint64(6):
+                            if wire != np.uint64(1) or point_end - spot < np.uint64(8):
+                                return GIVE_UP
+                            word = fixed64(buf, spot)
+                            spot += np.uint64(8)
+                            if field == np.uint64(3):
+                                stamp = word
+                            elif field == np.uint64(4):
+                                bits[points] = word
+                                has_value = True
+                            else:
+                                value[points] = np.float64(np.int64(word))
+                                has_value = True
+                        elif field == np.uint64(8):
+                            if wire != np.uint64(0):
+                                return GIVE_UP
+                            flags, spot = varint(buf, spot, point_end)
+                            if spot > point_end:
+                                return GIVE_UP
+                        else:
+                            spot = skip(buf, spot, point_end, wire)
+                            if spot > point_end:
+                                return GIVE_UP
+                    if not has_value or flags & np.uint64(1) != np.uint64(0):
+                        continue
+                    if stamp > np.uint64(0x7FFFFFFFFFFFFFFF):
+                        return GIVE_UP
+                    time_ns[points] = np.int64(stamp)
+                    newest = max(newest, np.int64(stamp))
+                    hashes[points, 0] = low
+                    hashes[points, 1] = high
+                    number = find(keys, values, low, high)
+                    series[points] = number
+                    if number < 0:
+                        if missed >= len(misses):
+                            return TOO_SMALL
+                        misses[missed, 0] = points
+                        misses[missed, 1] = found_resources
+                        misses[missed, 2] = np.int64(name_start)
+                        misses[missed, 3] = np.int64(name_end)
+                        misses[missed, 4] = np.int64(unit_start)
+                        misses[missed, 5] = np.int64(unit_end)
+                        misses[missed, 6] = kind
+                        misses[missed, 7] = np.int64(point_start)
+                        misses[missed, 8] = np.int64(point_end)
+                        missed += 1
+                    points += 1
+        resources[found_resources, 0] = np.int64(resource_start)
+        resources[found_resources, 1] = np.int64(resource_end)
+        resources[found_resources, 2] = np.int64(resource_low)
+        resources[found_resources, 3] = np.int64(resource_high)
+        resources[found_resources, 4] = newest
+        found_resources += 1
+    counts[0], counts[1], counts[2], counts[3] = points, found_resources, missed, slowed
+    return 0
