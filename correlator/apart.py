@@ -40,7 +40,7 @@ def beside(
     claimed = {
         service
         for other in memory.incidents.values()
-        if state.id in other.apart_from and other.grows(now_ms)
+        if state.id in other.apart_from and other.closed_ms is None
         for service in other.services
     }
     if not state.grows(now_ms) or not any(p.value >= threshold for p in related):

@@ -23,10 +23,14 @@ def later_at(service, minute=15):
     ]
 
 
-def opened(evidence):
+def last_words(evidence):
+    """The last revision of each incident, in order of opening."""
     _, out = run(evidence, T0 + 60 * MINUTE)
-    last = {incident.id: incident for incident in out}
-    return [i.hypotheses[0].service for i in last.values()]
+    return list({incident.id: incident for incident in out}.values())
+
+
+def opened(evidence):
+    return [incident.hypotheses[0].service for incident in last_words(evidence)]
 
 
 def test_a_callee_that_falls_ill_by_itself_minutes_later_is_an_incident_of_its_own():
@@ -42,9 +46,33 @@ def test_a_callee_that_is_asked_more_than_usual_is_still_the_first_incident():
     assert opened([*shop(), *later_at("db"), *more]) == ["api"]
 
 
+def test_a_caller_that_was_well_until_then_is_still_the_first_incident():
+    assert opened([*shop(), edge("mobile", "api"), *later_at("mobile")]) == ["api"]
+
+
 def test_a_callee_that_was_ill_from_the_beginning_is_still_the_first_incident():
-    early = episode("db", Family.LATENCY, 10, length=12, score=7.0)
-    assert len(opened([*shop(), *early, *later_at("db")])) == 1
+    early = episode("db", Family.LATENCY, 10, length=12, score=4.5)
+    assert opened([*shop(), *early, *later_at("db")]) == ["api"]
+
+
+def faint():
+    return episode("db", Family.LATENCY, 10, score=2.9)
+
+
+def test_a_callee_that_showed_a_trace_of_it_leaves_the_first_incident_for_its_own():
+    first, second = last_words([*shop(), *faint(), *later_at("db")])
+    assert "db" not in first.services
+    assert "db" in second.services
+
+
+def test_a_lone_sign_of_a_callee_that_took_part_is_the_aftermath_of_the_first_incident():
+    assert opened([*shop(), *faint(), *episode("db", Family.ERROR, 15, length=6, score=9.0)]) == ["api"]
+
+
+def test_what_is_left_of_the_second_does_not_go_back_to_the_first():
+    first, second = last_words([*shop(), *later_at("db"), *episode("db", Family.LATENCY, 19, score=4.0)])
+    assert "db" not in first.services
+    assert "db" in second.services
 
 
 def test_the_two_stay_two_over_a_restart_and_however_long_both_last():
