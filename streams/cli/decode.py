@@ -145,14 +145,17 @@ def _from_topic(settings: Settings, topic: str, partition: int, offset: int) -> 
     from streams.kafka import headers_of
     from streams.kafka.reading import one
     from streams.wire.record import RawRecord
+    from streams.wire.routed import with_source_time
 
     found = one(settings.kafka, settings.kafka.topic(topic), partition, offset)
-    return RawRecord(
-        topic,
-        partition,
-        found.offset() or 0,
-        found.key(),
-        found.value(),
-        headers_of(found),
-        max(0, found.timestamp()[1]),
+    return with_source_time(
+        RawRecord(
+            topic,
+            partition,
+            found.offset() or 0,
+            found.key(),
+            found.value(),
+            headers_of(found),
+            max(0, found.timestamp()[1]),
+        )
     )

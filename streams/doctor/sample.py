@@ -14,6 +14,7 @@ from streams.kafka import headers_of
 from streams.wire.decoders import Decoders
 from streams.wire.decoders.resource import UNNAMED
 from streams.wire.record import RawRecord
+from streams.wire.routed import with_source_time
 from streams.wire.telemetry import TelemetryBuilder
 
 
@@ -68,14 +69,16 @@ class Sample:
     def take(self, message: Message) -> None:
         """Count one record."""
         partition, offset = message.partition() or 0, message.offset() or 0
-        record = RawRecord(
-            self.topic,
-            partition,
-            offset,
-            message.key(),
-            message.value(),
-            headers_of(message),
-            max(0, message.timestamp()[1]),
+        record = with_source_time(
+            RawRecord(
+                self.topic,
+                partition,
+                offset,
+                message.key(),
+                message.value(),
+                headers_of(message),
+                max(0, message.timestamp()[1]),
+            )
         )
         self.records += 1
         self.keyed += bool(record.key)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from streams.wire.deadletter import ROUTED
+from streams.wire.record import RawRecord
 
 
 class Stamp(NamedTuple):
@@ -47,6 +48,24 @@ def stamp_of(headers: Iterable[tuple[str, bytes | None]]) -> tuple[str, Stamp] |
             if len(numbers) == 3 and all(each.isdigit() for each in numbers):
                 return source, Stamp(*map(int, numbers))
     return None
+
+
+def with_source_time(record: RawRecord) -> RawRecord:
+    """A re-keyed record with the time stamp that it had before, any other as it is.
+
+    On the re-keyed topic the stamp is the time of writing: retention counts from it, and a broker deletes
+    within minutes what a producer that catches up has stamped with last week.
+
+    Examples
+    --------
+    >>> record = RawRecord("otlp_metrics.routed", 0, 9, b"cart", b"{}", timestamp_ms=99)
+    >>> with_source_time(record).timestamp_ms
+    99
+    >>> with_source_time(record._replace(headers=((ROUTED, b"otlp_metrics/2/41/0/17"),))).timestamp_ms
+    17
+    """
+    stamped = stamp_of(record.headers)
+    return record if stamped is None else record._replace(timestamp_ms=stamped[1].ts_ms)
 
 
 def is_repeated(stamp: Stamp, newest: Stamp | None) -> bool:

@@ -1,6 +1,7 @@
 """`headwater dlq` on a living broker: poison is listed, shown, and sent back as it came."""
 
 import json
+import time
 
 import pytest
 
@@ -19,7 +20,8 @@ from tests.shop_on_kafka import running
 pytestmark = pytest.mark.kafka
 
 POISON = b'{"service": "cart", "metric": "cpu", "value": "warm", "ts_ms": 1790000000000}'
-STAMP_MS = 1_790_000_000_123
+STAMP_MS = time.time_ns() // 1_000_000 - 3_600_123
+"""Within what a topic keeps: a broker deletes what is stamped older."""
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """ROUTE between unkeyed topics and DETECT's units."""
 
+import time
 from contextlib import ExitStack
 
 import orjson
@@ -11,6 +12,7 @@ from streams.serve import Health
 from streams.stages.detect import DetectStage
 from streams.stages.route import RouteStage
 from streams.wire.deadletter import decode_headers
+from streams.wire.routed import stamp_of
 from tests.integration.test_detect_units import all_promise
 from tests.shop_on_kafka import Wire, items_of, running
 
@@ -35,7 +37,10 @@ def unkeyed(fresh_settings):
 
 
 def publish_round_robin(wire, shop):
-    """Batches of all services in one record, spread over the partitions without a key, as collectors do."""
+    """Batches of all services in one record, spread over the partitions without a key, as collectors do.
+
+    Returns how far behind their event time the records are stamped.
+    """
     batches = {}
     for topic, key, value in shop.records:
         if topic == METRICS:
@@ -43,15 +48,18 @@ def publish_round_robin(wire, shop):
             batches.setdefault(samples[0]["ts_ms"], []).extend(samples)
         else:
             wire.put(topic, value, key)
+    behind_ms = time.time_ns() // 1_000_000 - max(batches)
     for number, (ts_ms, samples) in enumerate(batches.items()):
-        headers = [("origin", b"a collector")]
-        wire.put(METRICS, orjson.dumps(samples), partition=number % 2, timestamp=ts_ms, headers=headers)
+        value, headers = orjson.dumps(samples), [("origin", b"a collector")]
+        wire.put(METRICS, value, partition=number % 2, timestamp=ts_ms + behind_ms, headers=headers)
     wire.flush()
+    return behind_ms
 
 
 def test_records_without_a_key_reach_one_unit_a_service_and_the_fault_is_found(unkeyed, shop):
     wire = unkeyed(METRICS)
-    publish_round_robin(wire, shop)
+    began_ms = time.time_ns() // 1_000_000
+    behind_ms = publish_round_robin(wire, shop)
     end_ms = shop.end_ms // 15_000 * 15_000 - 30_000
     with ExitStack() as stages:
         stages.enter_context(running(RouteStage, wire.settings))
@@ -63,13 +71,15 @@ def test_records_without_a_key_reach_one_unit_a_service_and_the_fault_is_found(u
     for message in routed:
         assert {sample["service"] for sample in orjson.loads(message.value())} == {message.key().decode()}
         assert dict(message.headers())["origin"] == b"a collector"
-        assert message.timestamp()[1] == orjson.loads(message.value())[0]["ts_ms"]
+        _, stamp = stamp_of(message.headers())
+        assert stamp.ts_ms == orjson.loads(message.value())[0]["ts_ms"] + behind_ms
+        assert message.timestamp()[1] >= began_ms, "retention must count from when it was written"
         where.setdefault(message.key(), set()).add(message.partition())
     assert len(routed) == 3 * shop.steps
     assert all(len(partitions) == 1 for partitions in where.values())
     times = {}
     for message in routed:
-        times.setdefault(message.partition(), []).append(message.timestamp()[1])
+        times.setdefault(message.partition(), []).append(stamp_of(message.headers())[1].ts_ms)
     assert all(each == sorted(each) for each in times.values()), "source partitions are not merged by time"
     assert any(item.type == "anomaly" and item.service == "redis-cart" for item in items_of(found))
 

@@ -88,10 +88,12 @@ class Intake:
                     continue
             record = _record(message, name, number)
             if routed:
-                stamp = stamp_of(record.headers)
-                if stamp is not None and not owned.unit.is_new(partition, *stamp):
-                    metrics.RECORDS_REPEATED.labels(name).inc()
-                    continue
+                stamped = stamp_of(record.headers)
+                if stamped is not None:
+                    if not owned.unit.is_new(partition, *stamped):
+                        metrics.RECORDS_REPEATED.labels(name).inc()
+                        continue
+                    record = record._replace(timestamp_ms=stamped[1].ts_ms)
             try:
                 decode(record, builder)
             except PermanentError as error:

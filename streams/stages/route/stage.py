@@ -155,22 +155,17 @@ class RouteStage:
         target = self._settings.read_by_detect(name)
         for part, (key, value) in enumerate(parts or [(record.key, record.value)]):
             stamp = stamp_header(topic, partition, Stamp(offset, part, ts_ms))
-            self._put(target, key, value, [*kept, stamp], ts_ms)
+            self._put(target, key, value, [*kept, stamp])
         self._written[topic, partition] = offset + 1
         metrics.RECORDS_CONSUMED.labels(name, self._decoders.name_of(name)).inc()
 
     def _put(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]], ts_ms: int
+        self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
     ) -> None:
         while True:
             try:
                 self._producer.produce(
-                    topic,
-                    value=value,
-                    key=key,
-                    headers=list(headers),
-                    timestamp=ts_ms,
-                    on_delivery=self._delivered,
+                    topic, value=value, key=key, headers=list(headers), on_delivery=self._delivered
                 )
                 return
             except BufferError:
