@@ -28,6 +28,8 @@ class Weather:
     """Machine of each slot."""
     interval_s: float
     rng: np.random.Generator
+    often: float = 1.0
+    """So many times as often as usual instances stall."""
     _spread: NDArray[np.float64] = field(init=False)
     _stalls: NDArray[np.float64] = field(init=False)
     _hiccup: NDArray[np.float64] = field(init=False)
@@ -35,7 +37,9 @@ class Weather:
     def __post_init__(self) -> None:
         slots = len(self.machine)
         self._spread = TAIL_SPREAD * np.exp(self.rng.normal(0.0, 0.5, slots))
-        self._stalls = np.clip(STALLS * np.exp(self.rng.normal(0.0, 1.0, slots)), 0.0, 0.08)
+        self._stalls = self.often * np.clip(
+            STALLS * np.exp(self.rng.normal(0.0, 1.0, slots)), 0.0, 0.08
+        )
         self._hiccup = np.zeros(int(self.machine.max(initial=0)) + 1)
 
     def draw(self, steps: int) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from streams.simulator.graph import Edge, Service, System, Topic
 from streams.simulator.load import Entry
+from streams.simulator.rehearsal import rehearsed
 from streams.simulator.sizing import proven, sized
 from streams.simulator.stores import STORE_MAKERS
 from streams.simulator.vocabulary import ENTRANCES, STORES, service_names
@@ -75,7 +76,7 @@ class _Builder:
             stale_edges=self._stale(inner),
             sampled=float(rng.choice([1.0, 1.0, 0.5, 0.1])),
         )
-        return World(proven(sized(system, entries, rng), entries), entries)
+        return World(rehearsed(proven(sized(system, entries, rng), entries), entries), entries)
 
     def _service(self, name: str, layer: int) -> Service:
         rng = self.rng
