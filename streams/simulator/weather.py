@@ -37,9 +37,7 @@ class Weather:
     def __post_init__(self) -> None:
         slots = len(self.machine)
         self._spread = TAIL_SPREAD * np.exp(self.rng.normal(0.0, 0.5, slots))
-        self._stalls = self.often * np.clip(
-            STALLS * np.exp(self.rng.normal(0.0, 1.0, slots)), 0.0, 0.08
-        )
+        self._stalls = self.often * np.clip(STALLS * np.exp(self.rng.normal(0.0, 1.0, slots)), 0.0, 0.08)
         self._hiccup = np.zeros(int(self.machine.max(initial=0)) + 1)
 
     def draw(self, steps: int) -> NDArray[np.float64]:

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from streams.simulator import CampaignOptions
+from streams.simulator.campaign import campaign_plan
+from streams.simulator.simulation import Run
 from streams.simulator.unrest import JOINED_S, Unrest
 from streams.simulator.world import random_world
 
@@ -27,3 +30,13 @@ def test_how_long_it_has_failed_is_known_while_it_fails_and_forgotten_after():
     unrest = stretches((60.0, 2), (75.0, 2))
     assert unrest.lasting_s(90.0) == 30.0
     assert unrest.lasting_s(105.0) == 0.0
+
+
+def test_a_large_system_to_which_nothing_was_done_stays_well():
+    # Planned for a smooth peak only, this one fails by itself in these hours.
+    plan = campaign_plan(5, CampaignOptions(seed=3000, faults=2, hours=2.0, services=150))
+    run = Run(plan, seed=3000)
+    run._settle()
+    run._chunk(plan.start_s, 480)
+    assert not plan.faults
+    assert run.unrest.stretches == []
