@@ -24,14 +24,17 @@ WARM_INTERVALS = 16
 SUBSTEPS = 3
 DT_S = 5.0
 ROUNDS = 14
+"""Widening one part lets more through to the next; a system that is still too tight then stays so."""
 STALLED = 8.0
 """So many times as often as usual processes stall: forty minutes stand for the peak hours of some days."""
 STALLS_OF_EACH = 2
 """Intervals in which one instance of a service stalls as long as anybody waits for it."""
 STALL = 1e3
+"""Factor on the tail: beyond every time-out, so that the callers' patience is what bounds it."""
 PHASES = 5
 """One service in so many is being deployed, or has lost an instance, at any moment."""
 SEED = 3
+"""Of its own, so that planning draws nothing from the world's numbers."""
 FAILS = 0.06
 """Share of requests that may fail at the worst moment, before something is widened."""
 LONGEST_S = 20.0
