@@ -93,3 +93,14 @@ def test_what_an_episode_shows_at_its_worst_lies_on_its_own_side(direction, cour
     for score, (update, observed) in enumerate(zip(updates, course, strict=True), start=4):
         kept = window.add_anomaly(update.model_copy(update={"score": float(score), "observed": observed}))
     assert kept.worst[1] == course[1]
+
+
+def test_samples_of_five_minutes_do_not_say_which_of_two_began_later():
+    def coarse(items):
+        return [
+            item.model_copy(update={"interval_ms": 5 * MINUTE}) if item.type == "anomaly" else item
+            for item in items
+        ]
+
+    assert opened(coarse([*shop(), *later_at("db", 25)])) == ["api"]
+    assert len(opened([*shop(), *later_at("db", 19)])) == 2
