@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.ahead import ask_for
 from detectors.compiled import compiled, signed
 from detectors.episode import OPENED, SILENT, follow
 from detectors.grid import (
@@ -123,6 +124,7 @@ def _judge(
     spoken = 0
     for i in range(len(number)):
         row = rows[number[i]]
+        ask_for(rows, number, i)
         now = ts_ms[i]
         x = value[i]
         if not np.isfinite(x) or now <= row.last_ts:
@@ -172,6 +174,7 @@ def _judge(
             z = (y - row.median) / scale
             a = abs(z)
             sign = 1 if z >= 0 else -1
+            level = level_of(a)
             score = rarity(row, a, pools.threshold[p], pools.excess[p], now, slot_ms)
             lasting = sustained(row, score, sign, now, interval)
             action = follow(row, y, score, lasting, sign, scale, now, interval)
@@ -186,7 +189,6 @@ def _judge(
                 out.expected[spoken] = row.median
                 out.scale[spoken] = scale
                 spoken += 1
-            level = level_of(a)
             learn_own(row, level)
             learn_burst(row, a, now, slot_ms)
             learn_week(row, level, now)

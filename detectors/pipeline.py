@@ -14,6 +14,7 @@ from detectors.bank import Pools
 from detectors.catalog import Catalog, Table
 from detectors.dense import distinct
 from detectors.family import Shape
+from detectors.former import ROWS
 from detectors.grid import SLOT_MS, tick_of
 from detectors.hold import Hold, LineHold
 from detectors.judging import Judging
@@ -21,7 +22,6 @@ from detectors.logs import Line, LogBook
 from detectors.naming import Numbers, Words, packed, spoken
 from detectors.publish import DEFAULT_BUDGET, Publisher
 from detectors.roster import Roster
-from detectors.rows import ROW
 from detectors.silence import Silence
 from detectors.state import State, pieces, unpack
 from detectors.telemetry import Kind, LogBatch, SampleBatch, Series
@@ -274,7 +274,7 @@ class Detector:
         ValueError
             The bytes are damaged or of a version that this code cannot read.
         """
-        header, arrays = unpack(state, {"rows": ROW})
+        header, arrays = unpack(state, {"rows": ROWS})
         try:
             detector = cls(header["domain"], config or DetectorConfig(**header["config"]))
             detector._restore(header, arrays)

@@ -73,9 +73,16 @@ def remember(row: Row, shape: int, y: float) -> None:
     moved = False
     for which in range(3):
         low, high = row.quartile[2 * which], row.quartile[2 * which + 1]
-        if n == WINDOW and ((gone < low and code < low) or (gone > high and code > high and gone != _UNUSED)):
+        if gone == _UNUSED:
+            _seek(row, n, which)
+        elif gone <= low < code:
+            _move_up(row, which, min(high, code))
+        elif code <= low < gone:
+            _move_down(row, which, low)
+        elif (gone < low and code < low) or (gone > high and code > high):
             continue
-        _seek(row, n, which)
+        else:
+            _seek(row, n, which)
         moved = True
     if moved:
         first = _quartile(row, shape, n, 0)
@@ -99,6 +106,37 @@ def _seek(row: Row, n: int, which: int) -> None:
         less, upto, below, above = _around(row.ring, low)
     row.quartile[2 * which] = low
     row.quartile[2 * which + 1] = low if upto > wanted + 1 or wanted + 1 >= n else above
+
+
+@compiled
+def _move_up(row: Row, which: int, low: np.int16) -> None:
+    """Move a quartile of a full ring that lost a value at or below it to a value above it."""
+    upto = np.int16(0)
+    above = _UNUSED
+    for k in range(ROOM):
+        code = row.ring[k]
+        upto = np.int16(upto + (code <= low))
+        above = min(above, code if code > low else _UNUSED)
+    row.quartile[2 * which] = low
+    row.quartile[2 * which + 1] = low if upto > _place_of(which) + 1 else above
+
+
+@compiled
+def _move_down(row: Row, which: int, low: np.int16) -> None:
+    """Move a quartile of a full ring that got a value at or below it for a value above it."""
+    less = np.int16(0)
+    below = _LEAST
+    for k in range(ROOM):
+        code = row.ring[k]
+        less = np.int16(less + (code < low))
+        below = max(below, code if code < low else _LEAST)
+    row.quartile[2 * which] = below if less > _place_of(which) else low
+    row.quartile[2 * which + 1] = low
+
+
+@compiled
+def _place_of(which: int) -> int:
+    return (which + 1) * (WINDOW - 1) >> 2
 
 
 @compiled

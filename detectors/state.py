@@ -8,17 +8,32 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"HWDT"
-VERSION = 4
-READABLE = (2, 3, VERSION)
-"""Version 2 spelled out the fields of every series; before 4 nothing was read off values."""
+VERSION = 5
+READABLE = (2, 3, 4, VERSION)
+"""Version 2 spelled out the fields of every series; before 4 nothing was read off values; before 5 the fields
+of a row lay in another order."""
+RECORDS_SINCE = 5
+AT_ONCE = 4096
+"""Records that are brought from one layout to the other together: three megabytes beside the whole."""
 _PREFIX = len(MAGIC) + 1 + 4 + 4
+
+
+class Records(NamedTuple):
+    """How records of a state lie in memory."""
+
+    now: np.dtype[np.void]
+    former: np.dtype[np.void]
+    """In states before version `RECORDS_SINCE`."""
+    bring: Callable[[NDArray[np.void]], NDArray[np.void]]
+    """From the former layout to that of now."""
+
 
 Part = bytes | bytearray | memoryview
 State = bytes | list[Part]
@@ -44,7 +59,7 @@ def pieces(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> list[byte
 
 
 def unpack(
-    state: State, records: Mapping[str, np.dtype[np.void]] | None = None
+    state: State, records: Mapping[str, Records] | None = None
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read what `pack` wrote; a list of parts is emptied on the way, so that little is held twice.
 
@@ -73,9 +88,17 @@ def unpack(
         array = np.empty(shape, np.dtype(code))
         record = (records or {}).get(name)
         if record is not None:
-            if array.nbytes % record.itemsize:
+            laid = record.now if prefix[4] >= RECORDS_SINCE else record.former
+            if array.nbytes % laid.itemsize:
                 raise ValueError(f"detector state does not fit this code: {name} are of another size")
-            array = np.empty(array.nbytes // record.itemsize, record)
+            array = np.empty(array.nbytes // laid.itemsize, record.now)
+            if laid is not record.now:
+                for at in range(0, len(array), AT_ONCE):
+                    former = np.empty(min(AT_ONCE, len(array) - at), laid)
+                    reader.fill(former.view(np.uint8).data)
+                    array[at : at + len(former)] = record.bring(former)
+                arrays[name] = array
+                continue
         if array.size:
             reader.fill(array.reshape(-1).view(np.uint8).data)
         arrays[name] = array

@@ -221,10 +221,12 @@ def learn_week(row: Row, level: int, now: int) -> None:
             row.usual[(hour - k) & 1] = min(newest, signed(row.week[at]) >> 4)
             row.week[at] = newest << 4
         row.hour = hour
+        row.habit = habit_at(row, hour)
     habit = min(max((level - HABIT_BASE) // HABIT_LEVELS + 1, 0), HABITS - 1)
-    at = hour % WEEK
-    if habit > row.week[at] & 15:
-        row.week[at] = (row.week[at] & 240) | habit
+    if habit > 0:
+        at = hour % WEEK
+        if habit > row.week[at] & 15:
+            row.week[at] = (row.week[at] & 240) | habit
 
 
 @compiled
@@ -236,6 +238,17 @@ def habit_of(row: Row, now: int) -> float:
     hour = now // HOUR_MS
     if row.hour == 0 or hour - signed(row.hour) > 1:
         return 0.0
+    if row.hour == hour:
+        return float(_HABIT_U[row.habit])
+    return float(_HABIT_U[habit_at(row, hour)])
+
+
+@compiled
+def habit_at(row: Row, hour: int) -> int:
+    """Return the habit of an hour as its code; within that hour nothing is written that would change it.
+
+    So a row keeps it: the week lies on three lines of cache of its own, which most samples need not touch.
+    """
     at = hour % WEEK
     most = np.int64(0)
     for k in range(-1, 2):
@@ -245,7 +258,7 @@ def habit_of(row: Row, now: int) -> float:
         most = max(
             most, np.int64(row.usual[(hour + k) & 1]) if hour + k <= row.hour else min(here & 15, here >> 4)
         )
-    return float(_HABIT_U[most])
+    return int(most)
 
 
 @compiled

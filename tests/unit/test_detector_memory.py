@@ -8,10 +8,10 @@ from detectors.catalog import Catalog
 from detectors.codes import code_of, value_of
 from detectors.residual import remember
 from detectors.roster import Roster
-from detectors.rows import BYTES_PER_SERIES, NEVER, UNUSED, WINDOW, allocate
+from detectors.rows import BYTES_PER_SERIES, NEVER, ROW, UNUSED, WINDOW, allocate
 from detectors.stamps import FOREVER, age_of, stamp_of
 from detectors.suite.record import SUITE
-from detectors.tail import habit_of, learn_own, learn_week, level_of, own_threshold
+from detectors.tail import habit_at, habit_of, learn_own, learn_week, level_of, own_threshold
 from detectors.telemetry import Series
 
 MINUTE = 60_000
@@ -23,6 +23,18 @@ LINEAR, LOG, COUNT, ASINH = range(4)
 def test_a_series_costs_at_most_eight_hundred_bytes():
     assert BYTES_PER_SERIES <= 800
     assert SUITE.itemsize <= 800
+
+
+def test_a_row_has_no_bytes_without_a_name():
+    """Equal states have equal bytes."""
+    assert sum(ROW[name].itemsize for name in ROW.names) == ROW.itemsize
+
+
+def test_what_every_sample_touches_lies_in_one_stretch_of_five_lines():
+    seldom = {"own", "week", "usual", "trail", "trail_ts"} | {"first_ts", "onset_ts", "onset_half", "best"}
+    seldom |= {"before", "before_scale", "home", "home_scale", "home_s", "spare"}
+    ends = {name: ROW.fields[name][1] + ROW[name].itemsize for name in ROW.names}
+    assert max(end for name, end in ends.items() if name not in seldom) <= 5 * 64
 
 
 @pytest.mark.parametrize("shape", [LINEAR, COUNT])
@@ -103,6 +115,18 @@ def test_a_series_that_was_away_for_weeks_does_not_take_an_old_time_for_a_new_on
     # One high sample before, one after: they are no pair, however the clock of four bytes stands.
     said = judge(rows, pools, np.zeros(1, np.int32), ts[-1:] + away_ms, np.array([90.0]))
     assert said.lasting.max(initial=0.0) < 9.0
+
+
+def test_the_habit_that_a_row_keeps_is_what_its_week_says():
+    rng = np.random.default_rng(8)
+    row = allocate(1)[0]
+    now, kept = 1_763_800_000_000, []
+    for _ in range(4000):
+        now += int(rng.choice([MINUTE, 20 * MINUTE, HOUR, 23 * HOUR], p=[0.5, 0.3, 0.18, 0.02]))
+        learn_week(row, level_of(float(rng.exponential(4.0))), now)
+        kept.append(int(row["habit"]))
+        assert kept[-1] == habit_at(row, now // HOUR)
+    assert len(set(kept)) > 5
 
 
 def habits(visits):

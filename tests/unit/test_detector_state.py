@@ -6,8 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import Detector, DetectorConfig, Kind, SampleBatch, Series
+from detectors.former import FORMER, brought
 from detectors.naming import packed, unpacked
+from detectors.rows import ROW, allocate
 from detectors.state import pack, unpack
+from detectors.tail import learn_week
 
 MINUTE = 60_000
 WORDS = st.sampled_from(["", "a", "b", "ü,=", "kind"])
@@ -76,7 +79,35 @@ def test_a_restored_detector_gives_rows_to_newcomers_as_the_first_would_have(max
     assert second.dump() == first.dump()
 
 
-def test_a_state_of_the_version_before_is_read():
+def in_the_former_layout(rows):
+    """Rows as versions before 5 wrote them: in another order, and nothing noted of the habit."""
+    former = np.zeros(rows.nbytes // FORMER.itemsize, FORMER)
+    for name in FORMER.names:
+        if name != "spare":
+            former[name] = rows.view(ROW)[name]
+    return former.view(np.uint8)
+
+
+def test_a_state_with_rows_in_the_former_layout_is_read_as_if_it_had_been_kept_in_this_one():
+    detector = fleet(70)
+    header, arrays = unpack(detector.dump())
+    arrays["rows"] = in_the_former_layout(arrays["rows"])
+    old = bytearray(pack(header, arrays))
+    old[4] = 4
+    assert Detector.load(bytes(old)).dump() == detector.dump()
+
+
+def test_rows_of_the_former_layout_know_what_this_hour_brought_on_both_days_before():
+    rows = allocate(3)
+    for row, level in zip(rows, (0, 150, 200), strict=True):
+        for hour in range(480_000, 480_049):
+            learn_week(row, level if hour % 24 == 0 else 0, hour * 60 * MINUTE)
+    assert rows["habit"].tolist() == [0, 7, 15]
+    former = in_the_former_layout(rows.view(np.uint8)).view(FORMER)
+    assert brought(former).tobytes() == rows.tobytes()
+
+
+def test_a_state_of_the_first_readable_version_is_read():
     detector = fleet(70)
     header, arrays = unpack(detector.dump())
     names, of_row = arrays.pop("names"), arrays.pop("series").tolist()
@@ -85,6 +116,7 @@ def test_a_state_of_the_version_before_is_read():
     header["catalog"] = spelled[:known]
     header["rows"] = [None if each < 0 else each if each < known else spelled[each] for each in of_row]
     del arrays["pools.seen"], arrays["pools.reading"]  # since version 4
+    arrays["rows"] = in_the_former_layout(arrays["rows"])  # since version 5
     old = bytearray(pack(header, arrays))
     old[4] = 2
     assert Detector.load(bytes(old)).dump() == detector.dump()
