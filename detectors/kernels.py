@@ -30,7 +30,7 @@ def load_kernels() -> None:
     numbers = np.array([detector.catalog.intern(each) for each in fleet], np.int32)
     for minute in range(1, _MINUTES + 1):
         now_ms = minute * _MINUTE_MS
-        value = 20.0 + (minute * 7 + np.arange(len(fleet))) % 5 + 40.0 * (minute > _MINUTES - 4)
+        value = np.full(len(fleet), 20.0 + minute * 7 % 5 + 40.0 * (minute > _MINUTES - 4))
         detector.observe(SampleBatch(np.full(len(fleet), now_ms), numbers, value))
         detector.observe_logs(
             LogBatch([now_ms], ["service-0"], [None], ["ERROR"], [f"request {minute} took 7 ms"])
