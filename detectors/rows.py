@@ -116,7 +116,8 @@ and one or two each at the heads of `own` and `trail`. In order of alignment the
 
 def offset_of(name: str) -> int:
     """Return the byte of a row at which a field begins."""
-    return (ROW.fields or {})[name][1]
+    fields: Any = ROW.fields
+    return int(fields[name][1])
 
 
 Rows = NDArray[np.void]

@@ -9,6 +9,7 @@ from threading import Event
 import structlog
 from confluent_kafka import Consumer, TopicPartition
 
+from detectors.kernels import load_kernels
 from streams import metrics
 from streams.kafka import DeadLetters, consumer, producer, reach
 from streams.serve import Health
@@ -217,6 +218,8 @@ class DetectStage:
             self._ownership.take(each.partition)
         # With nothing to do, too: a spare process is as ready as it can be.
         self._health.ready()
+        # Now, not while records wait: the first ticks were held up by most of a second, or a compilation.
+        load_kernels()
 
     def _on_revoke(self, _: Consumer, units: list[TopicPartition]) -> None:
         try:
