@@ -48,6 +48,8 @@ OWN: dict[Family, Weight] = {
     Family.LOG: Weight("log", 0.9, 0.2, True),
     Family.FLOW: Weight("flow", 1.0, 0.2, True),
     Family.STALE: Weight("stale", 0.8, 0.8),
+    # What is wrong is the exporter.
+    Family.FROZEN: Weight("frozen", 0.0, 0.0),
     Family.OTHER: Weight("other", 0.3, 0.3),
 }
 """For the entity that emits the signal; measured on two recorded systems."""

@@ -31,6 +31,7 @@ GROUP_WORDS = {
     "log": "log lines",
     "flow": "missing log lines",
     "stale": "silence",
+    "frozen": "a value that stands still",
     "starves": "calls to callees",
     "amplifies": "calls to callees",
     "other": "other signals",

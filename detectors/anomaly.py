@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-DETECTOR_VERSION = 2
+DETECTOR_VERSION = 3
 """Part of every anomaly id: a change of the detection mathematics is a new version, with new ids."""
 
 
@@ -44,6 +44,8 @@ class Family(StrEnum):
     """A service's lines that stay away while their siblings go on: its code takes another path."""
     STALE = "stale"
     """The signal stopped."""
+    FROZEN = "frozen"
+    """A value that stands still: nobody measures any more. It says nothing of the entity's health."""
     OTHER = "other"
 
 
@@ -117,6 +119,7 @@ def anomaly_id(domain: str, service: str, signal: Signal, first_ms: int) -> str:
         service,
         signal.source,
         signal.metric,
+        signal.family,
         signal.instance or "",
         signal.peer or "",
         signal.labels,

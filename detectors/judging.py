@@ -14,6 +14,7 @@ from detectors.logs import Count
 from detectors.pooling import Pooled, pooled
 from detectors.publish import Publisher
 from detectors.roster import Roster
+from detectors.stillness import Stillness
 from detectors.telemetry import Series
 from detectors.versions import Contrast, prepare
 
@@ -21,10 +22,12 @@ from detectors.versions import Contrast, prepare
 class Judging:
     """Collects what is said of one tick; the newest word on each episode wins."""
 
-    def __init__(self, roster: Roster, publisher: Publisher, end_ms: int) -> None:
+    def __init__(self, roster: Roster, publisher: Publisher, stillness: Stillness, end_ms: int) -> None:
         self._roster = roster
         self._publisher = publisher
-        self._end_ms = end_ms
+        self._stillness = stillness
+        self.end_ms = end_ms
+        """End of the tick."""
         self._newest: dict[str, Anomaly] = {}
 
     @property
@@ -34,16 +37,16 @@ class Judging:
 
     def emitted(self, row: NDArray[np.int32], ts_ms: NDArray[np.int64], value: NDArray[np.float64]) -> None:
         """Judge samples as they came, the shares that follow from them, and services over instances."""
-        self._judge(row, ts_ms, value)
+        self._judge(row, ts_ms, value, emitted=True)
         touched = distinct(row, self._roster.used)
         follows = shares(self._roster, touched) | means(self._roster, touched)
         touched = np.concatenate([touched, self._derived(follows)])
-        self._pooled(pooled(self._roster, touched, self._end_ms))
+        self._pooled(pooled(self._roster, touched, self.end_ms))
 
     def counted(self, counts: list[Count]) -> None:
         """Judge the counts of a tick's log lines."""
         if counts:
-            ts_ms = np.full(len(counts), self._end_ms, dtype=np.int64)
+            ts_ms = np.full(len(counts), self.end_ms, dtype=np.int64)
             value = np.array([each.value for each in counts])
             rows = self.admit([each.series for each in counts])
             shown = zip(rows.tolist(), counts, strict=True)
@@ -58,7 +61,7 @@ class Judging:
             settled = [each for each in found.newcomers if self._roster.settle_whole(each[0], each[1])]
             rows = np.r_[rows[kept], [self._roster.row(series) for _, series, _ in settled]].astype(np.int32)
             values = np.r_[values[kept], [value for _, _, value in settled]]
-        self._judge(rows, np.full(len(rows), self._end_ms, dtype=np.int64), values)
+        self._judge(rows, np.full(len(rows), self.end_ms, dtype=np.int64), values)
         self._contrasts(found.contrasts)
 
     def _contrasts(self, found: list[Contrast]) -> None:
@@ -82,7 +85,9 @@ class Judging:
         roster = self._roster
         newcomers = [each for each in series if roster.row(each) < 0]
         if newcomers:
-            self._publisher.forget(roster.admit(newcomers, self._end_ms, derived=derived))
+            evicted = roster.admit(newcomers, self.end_ms, derived=derived)
+            self._publisher.forget(evicted)
+            self._stillness.forget(evicted)
         return np.fromiter(map(roster.row, series), np.int32, len(series))
 
     def _judge(
@@ -91,6 +96,8 @@ class Judging:
         ts_ms: NDArray[np.int64],
         value: NDArray[np.float64],
         exemplars: dict[int, str] | None = None,
+        *,
+        emitted: bool = False,
     ) -> None:
         roster = self._roster
         # Load first: the volume of an interval must be known before its latencies are judged. Value last:
@@ -100,8 +107,10 @@ class Judging:
             row, ts_ms, value = row[kept], ts_ms[kept], value[kept]
         roster.read(row, value)
         order = in_turn(ts_ms, roster.is_load[row] == 0, row, value)
-        row, ts_ms = row[order], ts_ms[order]
-        judged = judge(roster.rows, roster.pools, row, ts_ms, value[order])
+        row, ts_ms, value = row[order], ts_ms[order], value[order]
+        if emitted:
+            self._stillness.learn(row, ts_ms, value)
+        judged = judge(roster.rows, roster.pools, row, ts_ms, value)
         for k, i in enumerate(judged.place):
             anomaly = self._publisher.speak(
                 int(row[i]),

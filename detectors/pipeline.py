@@ -23,8 +23,10 @@ from detectors.naming import Numbers, Words, packed, spoken
 from detectors.publish import DEFAULT_BUDGET, Publisher
 from detectors.roster import Roster
 from detectors.silence import Silence
-from detectors.state import State, pieces, unpack
+from detectors.state import Records, State, pieces, unpack
+from detectors.stillness import STILL, Stillness
 from detectors.telemetry import Kind, LogBatch, SampleBatch, Series
+from detectors.widening import Widening
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,10 @@ class Detector:
         self._lines = LineHold(self.config.tick_ms)
         self._logbook = LogBook()
         self._roster = Roster(self.config.max_series, self.catalog)
-        self._publisher = Publisher(domain, self._roster, self.config.budgets)
+        self._widening = Widening()
+        self._publisher = Publisher(domain, self._roster, self.config.budgets, self._widening)
         self._silence = Silence(domain, self._roster, self._publisher.dearer["metric"])
+        self._stillness = Stillness(domain, self._roster, self._publisher)
         self._edges: dict[tuple[str, str], int] = {}
         self._minute = -1
         self._is_edge = np.empty(0, np.bool_)
@@ -135,6 +139,14 @@ class Detector:
     def observe_logs(self, lines: LogBatch) -> None:
         """Take log lines; they become template, novelty and severity series of the same bank."""
         self.late += self._lines.put(lines, self.closed_ms)
+
+    def changed(self, service: str, ts_ms: int) -> None:
+        """Hear that a service is being deployed: its scales are wider for some minutes from then on.
+
+        Heard before the tick of `ts_ms` is closed, it does not matter when; heard later, it acts from then
+        on. Nothing that is learned depends on it.
+        """
+        self._widening.changed(service, ts_ms)
 
     def advance(self, watermark_ms: int) -> list[Tick]:
         """Close every tick that ends at or before the watermark; silent ticks are left out."""
@@ -167,9 +179,10 @@ class Detector:
         silent: list[Anomaly] = []
         if minute > self._minute:
             roster.refresh(end - self.config.tick_ms)
-            silent = self._silence.check(end)
+            self._widening.forget(end - self.config.tick_ms)
+            silent = self._silence.check(end) + self._stillness.check(end)
             self._minute = minute
-        judging = Judging(roster, self._publisher, end)
+        judging = Judging(roster, self._publisher, self._stillness, end)
         judging.emitted(self._rows_of(batch, judging), batch.ts_ms, batch.value)
         edges = self._edges_seen(batch, end)
         judging.counted(self._logbook.count(lines, end))
@@ -184,7 +197,9 @@ class Detector:
         homeless = distinct(batch.series[roster.row_of[batch.series] < 0], len(self.catalog))
         homeless = np.array([number for number in homeless if number in self.catalog], homeless.dtype)
         if len(homeless):
-            rows = judging.admit([self.catalog[int(number)] for number in homeless])
+            newcomers = [self.catalog[int(number)] for number in homeless]
+            self._widening.met(newcomers, judging.end_ms - self.config.tick_ms)
+            rows = judging.admit(newcomers)
             self._forget_homeless()
             roster.row_of[homeless] = rows
         return roster.row_of[batch.series]
@@ -222,6 +237,7 @@ class Detector:
         """Return what `dump` joins, without a copy of the rows: valid until the detector goes on."""
         roster = self._roster
         words, names, of_row = self._named()
+        still, stuck = self._stillness.dump()
         header = {
             "domain": self.domain,
             "config": asdict(self.config),
@@ -238,13 +254,16 @@ class Detector:
             "free": roster.free,
             "derived": sorted(roster.derived),
             "silence": self._silence.dump(),
+            "stuck": stuck,
+            "widening": self._widening.dump(),
             "edges": [[caller, callee, ts] for (caller, callee), ts in self._edges.items()],
             "open": [[row, each.model_dump(mode="json")] for row, each in self._publisher.open.items()],
         }
         held = self._hold.everything()
         arrays: dict[str, NDArray[Any]] = {"rows": roster.rows[: roster.used].view(np.uint8)}
         arrays |= {f"pools.{name}": array for name, array in roster.pools._asdict().items()}
-        arrays |= {"crowd": roster.crowd[: roster.used], "born": roster.born[: roster.used]}
+        arrays |= {"still": still, "crowd": roster.crowd[: roster.used], "born": roster.born[: roster.used]}
+        arrays["whole"], arrays["mixed"] = roster.settled()
         arrays |= {"names": names, "series": of_row}
         arrays |= {"held.ts_ms": held.ts_ms, "held.series": held.series, "held.value": held.value}
         return pieces(header, arrays)
@@ -274,7 +293,7 @@ class Detector:
         ValueError
             The bytes are damaged or of a version that this code cannot read.
         """
-        header, arrays = unpack(state, {"rows": ROWS})
+        header, arrays = unpack(state, {"rows": ROWS, "still": Records(STILL)})
         try:
             detector = cls(header["domain"], config or DetectorConfig(**header["config"]))
             detector._restore(header, arrays)
@@ -292,6 +311,8 @@ class Detector:
         roster.evicted, roster.refused = header["evicted"], header["refused"]
         roster.crowd[: roster.used] = arrays["crowd"]
         roster.born[: roster.used] = arrays["born"]
+        if "whole" in arrays:
+            roster.settle(arrays["whole"], arrays["mixed"])
         if "pools.seen" not in arrays:
             arrays |= {"pools.seen": np.zeros(len(arrays["pools.shape"]))}
             arrays |= {"pools.reading": roster.pools.reading[: len(arrays["pools.shape"])]}
@@ -299,6 +320,9 @@ class Detector:
             arrays["pools.offset"][arrays["pools.shape"] == Shape.COUNT] = 1.0
         roster.pools = Pools(**{name: arrays[f"pools.{name}"] for name in Pools._fields})
         self._silence.restore(header["silence"])
+        self._widening.restore(header.get("widening", [[], []]))
+        if "still" in arrays:
+            self._stillness.restore(arrays["still"], header["stuck"])
         self._edges = {(caller, callee): ts for caller, callee, ts in header["edges"]}
         self._publisher.open = {row: Anomaly.model_validate(each) for row, each in header["open"]}
         held = SampleBatch(arrays["held.ts_ms"], arrays["held.series"], arrays["held.value"])

@@ -8,10 +8,13 @@ from typing import Literal
 
 from detectors.anomaly import Anomaly, Family, Signal, anomaly_id
 from detectors.episode import PUBLISH
+from detectors.grid import SLOT_MS
 from detectors.residual import unshaped
 from detectors.roster import Roster
 from detectors.stamps import age_of
 from detectors.telemetry import Kind, Series
+from detectors.versions import AGAINST
+from detectors.widening import Widening, surplus
 
 DEFAULT_BUDGET = 0.25
 """False episodes per series and week at which scores are published as they are."""
@@ -27,17 +30,26 @@ class Publisher:
     budgets
         False episodes per series and week that a user pays for, by `Signal.source`. Of a tenth of the default
         budget a score must be ten times as rare to count as much: one is taken off.
+    widening
+        Whose scales are wider, and how much.
     """
 
     SILENT_INTERVALS = 5
     """Intervals without a sample after which an open episode is closed: nobody knows how it went on."""
 
-    def __init__(self, domain: str, roster: Roster, budgets: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        domain: str,
+        roster: Roster,
+        budgets: Mapping[str, float] | None = None,
+        widening: Widening | None = None,
+    ) -> None:
         self.domain = domain
         self.roster = roster
         self.dearer = {source: log10(DEFAULT_BUDGET / each) for source, each in (budgets or {}).items()}
         """Powers of ten that are taken off each score; negative where the budget is larger."""
         self.open: dict[int, Anomaly] = {}
+        self._widening = widening or Widening()
 
     def speak(
         self,
@@ -62,11 +74,14 @@ class Publisher:
             return None
         crowd = log10(int(self.roster.crowd[row]))
         source = _source(series, meaning.family)
-        score = max(lasting - crowd - self.dearer.get(source, 0.0), 0.0) if lasting > 0 else 0.0
         known = self.open.get(row)
+        first_ms = known.first_ms if known else ts_ms - int(age_of(ts_ms, int(rows["first_ts"][row])))
+        factor = 1.0 if AGAINST in series.labels else self._widening.factor(series.service, first_ms, ts_ms)
+        if factor > 1.0 and lasting > 0:
+            lasting -= self._surplus(row, abs(y - expected) / scale, factor, ts_ms)
+        score = max(lasting - crowd - self.dearer.get(source, 0.0), 0.0) if lasting > 0 else 0.0
         if known is None and (close or score < PUBLISH):
             return None
-        first_ms = known.first_ms if known else ts_ms - int(age_of(ts_ms, int(rows["first_ts"][row])))
         onset_ms = known.onset_ms if known else ts_ms - int(age_of(ts_ms, int(rows["onset_ts"][row])))
         signal = known.signal if known else _signal(series, meaning.family, self.roster.unit_of(row))
         shape, offset, _, _ = self._form(row)
@@ -88,8 +103,8 @@ class Publisher:
             peak_score=round(max(score, known.peak_score if known else 0.0), 3),
             observed=self._raw(row, y),
             expected=self._raw(row, expected),
-            scale=_short(abs(unshaped(shape, offset, expected + scale) - base)),
-            sample=self._sample(row, ts_ms),
+            scale=_short(abs(unshaped(shape, offset, expected + factor * scale) - base)),
+            sample=self.sample(row, ts_ms),
             exemplar=exemplar or (known.exemplar if known else None),
             load_ratio=self._load_ratio(row, ts_ms),
         )
@@ -114,6 +129,13 @@ class Publisher:
         for row in rows:
             self.open.pop(row, None)
 
+    def _surplus(self, row: int, a: float, factor: float, ts_ms: int) -> float:
+        rows, pools = self.roster.rows, self.roster.pools
+        p, slot_ms = int(rows["pool"][row]), max(int(rows["interval"][row]), SLOT_MS)
+        return surplus(
+            rows, row, a, factor, float(pools.threshold[p]), float(pools.excess[p]), ts_ms, slot_ms
+        )
+
     def _load_ratio(self, row: int, ts_ms: int) -> float | None:
         """Return the requests behind a row over what is usual for them."""
         rows = self.roster.rows
@@ -133,7 +155,8 @@ class Publisher:
         x = unshaped(shape, offset, y)
         return _short(top - x if inverted else x)
 
-    def _sample(self, row: int, ts_ms: int) -> tuple[tuple[int, float], ...]:
+    def sample(self, row: int, ts_ms: int) -> tuple[tuple[int, float], ...]:
+        """Return the newest samples of a row, as of `ts_ms`, oldest first."""
         stamps = self.roster.rows["trail_ts"][row].tolist()
         values = self.roster.rows["trail"][row].tolist()
         seen = [(ts_ms - int(age_of(ts_ms, t)), y) for t, y in zip(stamps, values, strict=True) if t]

@@ -284,6 +284,20 @@ class Roster:
         self.whole_of_group[group] = row if pooled else NO_WHOLE
         return pooled
 
+    def settled(self) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return of each row what was decided about its group: who is the whole, and whether it is mixed."""
+        group = self.group_of_row[: self.used]
+        grouped = group >= 0
+        whole = np.where(grouped, self.whole_of_group[group], UNKNOWN).astype(np.int32)
+        return whole, grouped & self.is_mixed[group]
+
+    def settle(self, whole: NDArray[np.int32], mixed: NDArray[np.bool_]) -> None:
+        """Take back what `settled` returned: asked anew, a group would speak before its interval is over."""
+        grouped = np.flatnonzero(self.group_of_row[: self.used] >= 0)
+        group = self.group_of_row[grouped]
+        self.whole_of_group[group] = whole[grouped]
+        self.is_mixed[group] = mixed[grouped]
+
     def refresh(self, now: int) -> None:
         """Bring up to date what rows know of each other: pools and crowds. Once a slot."""
         read_baselines(self.rows, self.pools, self.used)
@@ -425,7 +439,8 @@ class Roster:
         self.whole_of_group[number[template[grouped]]] = NO_WHOLE
         self.is_mixed = np.zeros(len(self.whole_of_group), np.bool_)
         self._version_number = {
-            word: each for each, word in enumerate(filter(None.__ne__, tables[_VERSION]), start=1)
+            word: each
+            for each, word in enumerate((word for word in tables[_VERSION] if word is not None), start=1)
         }
         of_version = np.array([self._version_number.get(word, 0) for word in tables[_VERSION]], np.int32)
         self._version_of_row[rows] = of_version[version[grouped]]

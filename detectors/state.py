@@ -29,9 +29,9 @@ class Records(NamedTuple):
     """How records of a state lie in memory."""
 
     now: np.dtype[np.void]
-    former: np.dtype[np.void]
-    """In states before version `RECORDS_SINCE`."""
-    bring: Callable[[NDArray[np.void]], NDArray[np.void]]
+    former: np.dtype[np.void] | None = None
+    """In states before version `RECORDS_SINCE`, where they lay otherwise."""
+    bring: Callable[[NDArray[np.void]], NDArray[np.void]] | None = None
     """From the former layout to that of now."""
 
 
@@ -88,15 +88,16 @@ def unpack(
         array = np.empty(shape, np.dtype(code))
         record = (records or {}).get(name)
         if record is not None:
-            laid = record.now if prefix[4] >= RECORDS_SINCE else record.former
+            bring = record.bring if prefix[4] < RECORDS_SINCE else None
+            laid = record.former if bring and record.former else record.now
             if array.nbytes % laid.itemsize:
                 raise ValueError(f"detector state does not fit this code: {name} are of another size")
             array = np.empty(array.nbytes // laid.itemsize, record.now)
-            if laid is not record.now:
+            if bring is not None:
                 for at in range(0, len(array), AT_ONCE):
                     former = np.empty(min(AT_ONCE, len(array) - at), laid)
                     reader.fill(former.view(np.uint8).data)
-                    array[at : at + len(former)] = record.bring(former)
+                    array[at : at + len(former)] = bring(former)
                 arrays[name] = array
                 continue
         if array.size:

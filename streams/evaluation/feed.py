@@ -15,7 +15,7 @@ from detectors.pipeline import Detector
 from detectors.telemetry import LogBatch, SampleBatch
 from streams.recording import Recording, Samples, edge_samples, metric_samples
 from streams.recording.samples import chunks
-from streams.wire.evidence import event_order, items_of_tick, progress
+from streams.wire.evidence import event_order, items_of_tick, progress, tell_of_deploys
 
 SOURCE = "recording"
 CHUNK_MS = 3_600_000
@@ -105,6 +105,7 @@ def evidence_of(
             feed.hand_over(stop[number])
         if lines:
             lines.hand_over(line_stops[number])
+        tell_of_deploys(detector, (each for each in events if event_order(each)[0] <= end_ms))
         for tick in detector.advance(end_ms):
             while events and event_order(events[-1])[0] <= tick.end_ms:
                 yield events.pop()

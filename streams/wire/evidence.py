@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from correlator.evidence import Edge, EdgeSource, EvidenceItem, Progress
-from detectors.pipeline import Tick
+from collections.abc import Iterable
+
+from correlator.evidence import ChangeKind, Edge, EdgeSource, EvidenceItem, Progress
+from detectors.pipeline import Detector, Tick
 
 
 def event_order(item: EvidenceItem) -> tuple[int, str]:
@@ -31,6 +33,16 @@ def items_of_tick(domain: str, tick: Tick) -> tuple[EvidenceItem, ...]:
         for seen in tick.edges
     )
     return tuple(sorted((*tick.anomalies, *edges), key=event_order))
+
+
+def tell_of_deploys(detector: Detector, items: Iterable[EvidenceItem]) -> None:
+    """Let a detector hear of the deploys among what arrived.
+
+    Flags, configuration and more instances of what runs already start no new code.
+    """
+    for item in items:
+        if item.type == "change" and item.kind is ChangeKind.DEPLOY:
+            detector.changed(item.service, item.ts_ms)
 
 
 def progress(domain: str, source: str, watermark_ms: int, *, tick_ms: int, sources: int = 1) -> Progress:

@@ -15,7 +15,7 @@ from streams.settings import DetectSettings
 from streams.stages.detect.admission import Admission, admit
 from streams.stages.detect.snapshot import Blob, Snapshot, joined
 from streams.stages.detect.watermark import PartitionKey, Watermark
-from streams.wire.evidence import event_order, items_of_tick, progress
+from streams.wire.evidence import event_order, items_of_tick, progress, tell_of_deploys
 from streams.wire.messages import EvidenceRecord
 from streams.wire.routed import Stamp, is_repeated
 from streams.wire.state import DecoderState
@@ -123,6 +123,7 @@ class Unit:
         for domain, telemetry in self.builder.take().items():
             self._observe(partition, domain, telemetry)
             items = [self._in_time(item) for item in telemetry.items]
+            tell_of_deploys(self._detector(domain), items)
             records += self._split(domain, 0, sorted(items, key=event_order))
         self.offsets[partition] = next_offset
         return records
