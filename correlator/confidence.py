@@ -30,13 +30,15 @@ SURE = 0.8
 
 
 def features(ranked: list[Scored], scene: Scene, state: OpenIncident) -> dict[str, float]:
-    """What confidence rests on; each is without unit and within about 0 to 3.
+    """What confidence rests on; each is without unit and within about 0 to 6.
 
     Its lead over the second, its score, the share of all trouble that it explains, how often the first place
-    changed hands, and how near a change is; the last is left out where no changes are known at all, which
-    counts as usual: silence of what nobody reads says nothing. The fit may drop some of them. Not here are
-    features whose sign differed between recorded and simulated systems (harm, reach, kind of evidence), and
-    such as added nothing (kinds of telemetry that agree, youth, other incidents, relative margin).
+    changed hands, the logarithm of how many services there are (among many one looks like a cause by chance
+    sooner), and how near a change is. The last two are left out where no edges, or no changes, are known at
+    all, which counts as usual: silence of what nobody reads says nothing. The fit may drop some of them. Not
+    here are features whose sign differed between recorded and simulated systems (harm, reach, kind of
+    evidence), and such as added nothing (kinds of telemetry that agree, youth, other incidents, relative
+    margin).
     """
     top, service = ranked[0], ranked[0].candidate.service
     second = ranked[1].score if len(ranked) > 1 else 0.0
@@ -49,6 +51,8 @@ def features(ranked: list[Scored], scene: Scene, state: OpenIncident) -> dict[st
         "explains": explained / whole if whole > 0.0 else 0.0,
         "flips": min(3.0, state.flips + float(state.top not in (None, service))),
     }
+    if size := scene.topology.size:
+        found["size"] = math.log(size)
     if scene.changes:
         nearness = next((term.contribution for name, term in top.terms if name == "change_proximity"), 0.0)
         found["change"] = min(1.5, nearness)

@@ -1,24 +1,27 @@
 """The fitted prior of `correlator.confidence`; written by `headwater calibrate`, not by hand."""
 
-BIAS = 1.6288
+BIAS = 1.335
 WEIGHTS = {
-    "lead": 0.308,
-    "score": 0.3391,
-    "explains": 0.6047,
-    "flips": -0.1991,
-    "change": 0.8411,
+    "lead": 0.0936,
+    "score": 0.6867,
+    "explains": 0.5496,
+    "flips": -0.5583,
+    "size": -0.5483,
+    "change": 0.7637,
 }
 CENTRE = {
-    "lead": 1.6704,
-    "score": 2.2876,
-    "explains": 0.8499,
-    "flips": 0.2478,
-    "change": 0.6326,
+    "lead": 1.669,
+    "score": 2.2968,
+    "explains": 0.8293,
+    "flips": 0.2754,
+    "size": 3.2078,
+    "change": 0.6247,
 }
 SCALE = {
-    "lead": 0.6596,
-    "score": 0.3905,
-    "explains": 0.1989,
-    "flips": 0.6411,
-    "change": 0.6277,
+    "lead": 0.6985,
+    "score": 0.4423,
+    "explains": 0.2181,
+    "flips": 0.6715,
+    "size": 0.83,
+    "change": 0.6272,
 }

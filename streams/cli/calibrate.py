@@ -46,7 +46,7 @@ def calibrate(
 ) -> None:
     """Run labelled recordings blind and fit how likely the first hypothesis is right.
 
-    The prior that is shipped: headwater calibrate DATA --worlds 45 --out correlator/confidence_prior.py
+    The prior that is shipped: headwater calibrate DATA --worlds 53 --out correlator/confidence_prior.py
 
     Printed is how the confidence does on systems that it was not fitted on: each system in turn is left out,
     the rest is fitted, and the one is judged. The prior that is written is fitted on all of them.

@@ -78,7 +78,10 @@ def _incident():
 
 
 def test_a_confidence_that_moved_by_a_tenth_is_a_revision_that_says_so():
-    engine, items = Engine("shop"), [edge("web", "db"), edge("api", "db")]
+    engine = Engine("shop")
+    for number in range(60):  # in a small system it would be sure from the beginning
+        engine.apply(edge(f"s{number}", f"s{number + 1}"))
+    items = [edge("web", "db"), edge("api", "db")]
     at = T0 + 70 * MINUTE
     items += episode("db", Family.SATURATION, at, score=5.0, minutes=6)
     items += episode("db", Family.LATENCY, at, score=4.0, minutes=6)
@@ -93,6 +96,24 @@ def test_a_confidence_that_moved_by_a_tenth_is_a_revision_that_says_so():
         found += engine.apply(Progress(domain="shop", source="p", watermark_ms=T0 + minute * MINUTE // 4))
     said = [(r.revision, r.hypotheses[0].service, r.hypotheses[0].confidence, r.what_changed) for r in found]
     assert any("confidence is now" in text for *_, text in said), said
+
+
+def test_the_same_trouble_in_a_larger_system_is_named_with_less_confidence():
+    at = T0 + 2 * MINUTE
+    trouble = [
+        edge("web", "db"),
+        *episode("db", Family.SATURATION, at),
+        *episode("web", Family.LATENCY, at),
+    ]
+
+    def confidence(others):
+        engine = Engine("shop")
+        for item in [*trouble, *(edge(f"s{number}", f"s{number + 1}") for number in range(others))]:
+            engine.apply(item)
+        engine.apply(Progress(domain="shop", source="p", watermark_ms=T0 + 12 * MINUTE))
+        return engine.rank_at(at).hypotheses[0].confidence
+
+    assert confidence(5) > confidence(50) > confidence(500)
 
 
 def _verdict(incident, number, *, right, at_ms):
