@@ -210,7 +210,10 @@ def test_real_recordings_decode_to_themselves() -> None:
     folder = settings_module.load().recordings
     if folder is None:
         pytest.skip("HEADWATER_RECORDINGS is not set: the real recordings are not here")
-    for recording in find_recordings([folder]):
+    shortest = {}
+    for recording in sorted(find_recordings([folder]), key=lambda r: r.start_ms - r.end_ms):
+        shortest[recording.system] = recording
+    for recording in shortest.values():
         if recording.end_ms - recording.start_ms < 12 * 3_600_000:
             assert_same(recording)
 
