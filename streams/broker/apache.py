@@ -53,10 +53,10 @@ default.replication.factor={copies}
 min.insync.replicas={in_sync}
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-log.retention.check.interval.ms=1000
+log.retention.check.interval.ms=5000
 log.initial.task.delay.ms=1000
 """
-"""What is stamped older than its topic keeps is deleted at once, not after five minutes: a writer of such
+"""What is stamped older than its topic keeps is deleted within seconds, not after five minutes: a writer of such
 stamps shall not get away with it in a short test."""
 
 
