@@ -56,8 +56,8 @@ group.min.session.timeout.ms=1000
 log.retention.check.interval.ms=5000
 log.initial.task.delay.ms=1000
 """
-"""What is stamped older than its topic keeps is deleted within seconds, not after five minutes: a writer of such
-stamps shall not get away with it in a short test."""
+"""What is stamped older than its topic keeps is deleted within seconds, not after five minutes: a writer of
+such stamps shall not get away with it in a short test."""
 
 
 class ApacheKafka(Broker):
