@@ -86,7 +86,8 @@ def test_records_without_a_key_reach_one_unit_a_service_and_the_fault_is_found(u
 
 def test_what_cannot_be_parted_goes_on_as_it_came_for_detect_to_judge(unkeyed):
     wire = unkeyed(METRICS)
-    wire.put(METRICS, b"\xff no json", "some-key")
+    hour_ago_ms = time.time_ns() // 1_000_000 - 3_600_000
+    wire.put(METRICS, b"\xff no json", "some-key", timestamp=hour_ago_ms)
     wire.flush()
     with ExitStack() as stages:
         stages.enter_context(running(RouteStage, wire.settings))
@@ -96,6 +97,7 @@ def test_what_cannot_be_parted_goes_on_as_it_came_for_detect_to_judge(unkeyed):
     assert (dead.key(), dead.value()) == (b"some-key", b"\xff no json")
     why, _ = decode_headers(dead.headers())
     assert why.source_topic.endswith(METRICS + ".routed")
+    assert why.source_ts_ms == hour_ago_ms, "what has no time of its own has its source's"
 
 
 @pytest.mark.parametrize(("routed", "said"), [((), "it is empty"), (("nowhere",), "nowhere is not in")])
