@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.family import tokens, words_of
 from detectors.roster import Roster
 from detectors.telemetry import Kind, Series
+from detectors.words import tokens, words_of
 
 FRESH_INTERVALS = 1.5
 """Failures and requests further apart than this many intervals describe different minutes."""

@@ -57,7 +57,7 @@ class Judging:
         if found.newcomers:
             self.admit([series for _, series, _ in found.newcomers], derived=True)
             # Rows may have been taken from others to make room: only what is settled now counts.
-            kept = np.isin(rows, self._roster.whole_of_group)
+            kept = np.isin(rows, self._roster.groups.whole)
             settled = [each for each in found.newcomers if self._roster.settle_whole(each[0], each[1])]
             rows = np.r_[rows[kept], [self._roster.row(series) for _, series, _ in settled]].astype(np.int32)
             values = np.r_[values[kept], [value for _, _, value in settled]]

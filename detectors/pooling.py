@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from detectors.compiled import compiled
 from detectors.dense import distinct
-from detectors.roster import NO_WHOLE, UNKNOWN, Roster
+from detectors.groups import NO_WHOLE, UNKNOWN
+from detectors.roster import Roster
 from detectors.rows import Rows
 from detectors.telemetry import Kind, Series
 from detectors.versions import Contrast, contrast
@@ -36,24 +37,25 @@ def pooled(roster: Roster, touched: NDArray[np.int32], now: int) -> Pooled:
     Load as a sum, all else as a mean. Once an interval, and only where two or more of them spoke in it.
     """
     crowded = touched[roster.crowd[touched] > 1]
-    groups = distinct(roster.group_of_row[crowded], len(roster.group_series))
-    groups = groups[roster.whole_of_group[groups] != NO_WHOLE] if len(groups) else groups
+    groups = distinct(roster.groups.of_row[crowded], len(roster.groups.series))
+    groups = groups[roster.groups.whole[groups] != NO_WHOLE] if len(groups) else groups
     starts, members = roster.members()
     sums, counts = np.zeros(len(groups)), np.zeros(len(groups), np.int64)
-    _gather(roster.rows, groups, starts, members, roster.whole_of_group, now, sums, counts)
+    _gather(roster.rows, groups, starts, members, roster.groups.whole, now, sums, counts)
     several = counts > 1
     groups, sums, counts = groups[several], sums[several], counts[several]
     first = members[starts[groups]]
     pools, pool = roster.pools, roster.rows["pool"][first]
     values = np.where(roster.is_load[first] > 0, sums, sums / np.maximum(counts, 1))
     values = np.where(pools.inverted[pool] > 0, pools.top[pool] - values, values)
-    wholes = roster.whole_of_group[groups]
+    wholes = roster.groups.whole[groups]
     newcomers = [
-        (int(groups[k]), _whole(roster.group_series[groups[k]]), float(values[k]))
+        (int(groups[k]), _whole(roster.groups.series[groups[k]]), float(values[k]))
         for k in np.flatnonzero(wholes == UNKNOWN)
     ]
     contrasts = [
-        _contrast(roster, starts, members, int(group), now) for group in groups[roster.is_mixed[groups]]
+        _contrast(roster, starts, members, int(group), now)
+        for group in groups[roster.groups.is_mixed[groups]]
     ]
     known = wholes != UNKNOWN
     return Pooled(wholes[known], values[known], newcomers, [each for each in contrasts if each is not None])

@@ -14,8 +14,9 @@ import numpy as np
 
 from detectors.anomaly import Family
 from detectors.family import Shape
+from detectors.groups import group_of
 from detectors.residual import shaped
-from detectors.roster import Roster, group_of
+from detectors.roster import Roster
 from detectors.rows import WINDOW
 from detectors.telemetry import Kind, Series
 

@@ -1,7 +1,8 @@
 import pytest
 
 from detectors import Family, Kind, Series
-from detectors.family import Volume, classify
+from detectors.classify import classify
+from detectors.family import Volume
 
 
 @pytest.mark.parametrize(
