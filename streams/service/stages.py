@@ -22,6 +22,11 @@ def stages_of(settings: Settings) -> tuple[str, ...]:
     return (*OPTIONAL, *STAGES) if settings.route.topics else STAGES
 
 
+def module_of(name: str) -> str:
+    """Return the module that `stage_of` imports for a stage."""
+    return f"streams.stages.{name}"
+
+
 class Stage(Protocol):
     """A loop over Kafka."""
 

@@ -163,6 +163,10 @@ class Run:
     def lines(self):
         return [line for line in self._log.read_text().splitlines() if line]
 
+    def stages(self):
+        """Process ids of the stages: they are forked from a child that has imported them."""
+        return [each for child in children_of(self.process.pid) for each in children_of(child)]
+
     def said(self, *words, timeout_s=READY_TIMEOUT_S):
         """Wait for a line of the log that holds all the words, and return it parsed."""
         import time
@@ -176,6 +180,10 @@ class Run:
                 break
             time.sleep(0.05)
         raise AssertionError(f"never said {words}; it said: {self.lines()}")
+
+
+def children_of(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def ask(port, path):
@@ -205,8 +213,7 @@ def test_run_serves_health_and_metrics_and_leaves_in_order_on_sigterm(wire, shop
 def test_a_stage_that_dies_ends_the_whole_with_a_failure(wire, tmp_path):
     with Run(wire.settings, tmp_path) as run:
         run.said("ready", "stages")
-        children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
-        os.kill(int(children[-1]), signal.SIGKILL)
+        os.kill(int(run.stages()[-1]), signal.SIGKILL)
 
         assert run.process.wait(20) == 1
         run.said("stages ended")
@@ -217,8 +224,8 @@ def test_a_run_that_is_killed_leaves_no_stage_behind(wire, tmp_path):
 
     with Run(wire.settings, tmp_path) as run:
         run.said("ready", "stages")
-        stages = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
-        assert len(stages) >= 4
+        stages = run.stages()
+        assert len(stages) == 4
         run.process.kill()
         deadline = time.monotonic() + 30
         while left := [pid for pid in stages if _works(pid)]:
