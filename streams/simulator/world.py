@@ -26,7 +26,14 @@ class World:
 
 
 def random_world(rng: np.random.Generator, services: int | None = None) -> World:
-    """Draw a system of 8 to 200 services (log-uniform unless given) and its load.
+    """Draw a system of 8 to 200 services (log-uniform unless given) and its load, with capacity for it."""
+    drawn = random_system(rng, services)
+    planned = proven(sized(drawn.system, drawn.entries, rng), drawn.entries)
+    return World(rehearsed(planned, drawn.entries), drawn.entries)
+
+
+def random_system(rng: np.random.Generator, services: int | None = None) -> World:
+    """Draw a system and its load; its capacity is not planned yet.
 
     Callers are chosen by preferential attachment, so that a few services are called by many; stores are
     private or shared; some services emit little, some calls are in no diagram, some drawn calls are gone.
@@ -76,7 +83,7 @@ class _Builder:
             stale_edges=self._stale(inner),
             sampled=float(rng.choice([1.0, 1.0, 0.5, 0.1])),
         )
-        return World(rehearsed(proven(sized(system, entries, rng), entries), entries), entries)
+        return World(system, entries)
 
     def _service(self, name: str, layer: int) -> Service:
         rng = self.rng

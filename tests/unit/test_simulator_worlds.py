@@ -14,9 +14,9 @@ from streams.simulator.failovers import with_second_provider
 from streams.simulator.faults import MECHANISMS
 from streams.simulator.rates import entry_rate
 from streams.simulator.truth import Fault
-from streams.simulator.world import random_world
+from streams.simulator.world import random_system, random_world
 
-WORLDS = [random_world(np.random.default_rng(seed), 8 + 9 * seed).system for seed in range(10)]
+WORLDS = [random_system(np.random.default_rng(seed), 8 + 9 * seed).system for seed in range(10)]
 
 
 def lines(path):
@@ -43,7 +43,7 @@ def comes_back(system, start):
 
 
 def test_drawn_sizes_span_small_shops_and_large_estates():
-    sizes = [len(random_world(np.random.default_rng(seed)).system.services) for seed in range(40)]
+    sizes = [len(random_system(np.random.default_rng(seed)).system.services) for seed in range(40)]
     assert min(sizes) < 16
     assert max(sizes) > 130
     assert all(8 <= size <= 205 for size in sizes)
@@ -68,12 +68,16 @@ def test_every_world_has_stores_queues_and_providers():
         lambda w: any(not e.declared for e in w.edges),
         lambda w: any(not e.observed for e in w.edges),
         lambda w: w.sampled < 1.0,
-        lambda w: any(s.instances > 3 for s in w.services),
     ],
-    ids=["cycles", "shared", "sidecars", "untraced", "unmeasured", "undrawn", "unseen", "sampled", "fleets"],
+    ids=["cycles", "shared", "sidecars", "untraced", "unmeasured", "undrawn", "unseen", "sampled"],
 )
 def test_the_accidents_of_real_systems_occur(holds):
     assert any(map(holds, WORLDS))
+
+
+def test_busy_services_are_fleets():
+    world = random_world(np.random.default_rng(3), 35)
+    assert any(each.instances > 3 for each in world.system.services)
 
 
 def test_a_stand_in_provider_is_called_at_its_hours_and_the_first_one_is_not(tmp_path):
@@ -137,7 +141,7 @@ def test_the_primary_provider_returns_after_every_window_of_the_longest_recordin
     days_s = 86_400.0
     longest_s = 8 * 7 * days_s + 200 * (25.0 + 75.0) * 60.0
     for number in range(20):
-        world = random_world(np.random.default_rng(number), 12)
+        world = random_system(np.random.default_rng(number), 12)
         switched, presses = with_second_provider(world, np.random.default_rng(number), 1_789_430_400.0)
         if presses:
             break
