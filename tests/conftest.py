@@ -28,6 +28,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "broker" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kafka)
+
+
 # The same examples on every run: a change is judged by what it changes. Fuzzing at random is `make long`.
 hypothesis_settings.register_profile("same", derandomize=True, database=None)
 hypothesis_settings.load_profile("same")

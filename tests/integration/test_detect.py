@@ -13,8 +13,6 @@ from streams.wire.deadletter import decode_headers
 from streams.wire.messages import EvidenceRecord
 from tests.shop_on_kafka import Wire, evidence_until, items_of, running, sayings
 
-pytestmark = pytest.mark.kafka
-
 
 def test_a_fault_becomes_evidence_with_its_changes_and_edges(one_run):
     items = items_of(one_run)

@@ -8,8 +8,6 @@ from streams.kafka import topics
 from streams.stages.detect import DetectStage
 from tests.shop_on_kafka import Wire, evidence_until, items_of, running, sayings
 
-pytestmark = pytest.mark.kafka
-
 
 @pytest.fixture
 def two_units(fresh_settings):

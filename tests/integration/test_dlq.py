@@ -17,8 +17,6 @@ from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
 from tests.shop_on_kafka import running
 
-pytestmark = pytest.mark.kafka
-
 POISON = b'{"service": "cart", "metric": "cpu", "value": "warm", "ts_ms": 1790000000000}'
 STAMP_MS = time.time_ns() // 1_000_000 - 3_600_123
 """Within what a topic keeps: a broker deletes what is stamped older."""

@@ -13,7 +13,6 @@ from streams.kafka.reading import newest, one
 from streams.settings import KafkaSettings, Settings
 from tests.integration.test_route import METRICS, publish_round_robin, unkeyed
 
-pytestmark = pytest.mark.kafka
 __all__ = ["unkeyed"]
 
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -18,13 +17,12 @@ from streams.kafka import topics
 from streams.recording import Recording, write_recording
 from streams.recording.tables import METRICS, schema_of
 from streams.service import Pipeline
-from streams.settings import load
+from streams.settings import KafkaSettings, Settings, load
 from streams.wire.cloudevents import decode_alert, decode_incident
 from streams.wire.codec import encode
 from streams.wire.messages import EvidenceRecord
+from tests.processes import children_of, wait_for_the_end_of
 from tests.shop_on_kafka import START_MS, STEP_MS, evidence_until
-
-pytestmark = pytest.mark.kafka
 
 READY_TIMEOUT_S = 120
 SETTLE_MS = 7_200_000
@@ -182,10 +180,6 @@ class Run:
         raise AssertionError(f"never said {words}; it said: {self.lines()}")
 
 
-def children_of(pid):
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-
-
 def ask(port, path):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
         return answer.read().decode()
@@ -213,35 +207,30 @@ def test_run_serves_health_and_metrics_and_leaves_in_order_on_sigterm(wire, shop
 def test_a_stage_that_dies_ends_the_whole_with_a_failure(wire, tmp_path):
     with Run(wire.settings, tmp_path) as run:
         run.said("ready", "stages")
-        os.kill(int(run.stages()[-1]), signal.SIGKILL)
+        os.kill(run.stages()[-1], signal.SIGKILL)
 
         assert run.process.wait(20) == 1
         run.said("stages ended")
 
 
 def test_a_run_that_is_killed_leaves_no_stage_behind(wire, tmp_path):
-    import time
-
     with Run(wire.settings, tmp_path) as run:
         run.said("ready", "stages")
         stages = run.stages()
         assert len(stages) == 4
         run.process.kill()
-        deadline = time.monotonic() + 30
-        while left := [pid for pid in stages if _works(pid)]:
-            assert time.monotonic() < deadline, left
+        for stage in stages:
+            wait_for_the_end_of(stage, timeout_s=30)
 
 
-def _works(pid):
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
+@pytest.fixture
+def away(tmp_path):
+    """Settings of a broker that does not answer."""
+    return Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"), state_dir=tmp_path / "state")
 
 
-def test_a_broker_that_is_away_is_named_once_and_waited_for(wire, tmp_path):
-    away = {"HEADWATER_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
-    with Run(wire.settings, tmp_path, "--stage", "detect", **away) as run:
+def test_a_broker_that_is_away_is_named_once_and_waited_for(away, tmp_path):
+    with Run(away, tmp_path, "--stage", "detect") as run:
         said = run.said("no Kafka broker answers at 127.0.0.1:1")
         assert "retry" in said
 
@@ -272,8 +261,8 @@ def test_a_taken_port_is_one_line_and_exit_code_2(wire, tmp_path):
     assert not [line for line in run.lines() if "Traceback" in line]
 
 
-def test_an_unknown_stage_is_one_line_and_exit_code_2(wire, tmp_path):
-    with Run(wire.settings, tmp_path, "--stage", "detekt") as run:
+def test_an_unknown_stage_is_one_line_and_exit_code_2(away, tmp_path):
+    with Run(away, tmp_path, "--stage", "detekt") as run:
         assert run.process.wait(60) == 2
     assert run.lines() == [
         "headwater: there is no stage 'detekt'; there are: route, detect, correlate, reason, notify"

@@ -17,7 +17,6 @@ from streams.wire.decoders import Decoders
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
 
-pytestmark = pytest.mark.kafka
 T0 = 1_790_000_010_000
 
 

@@ -16,8 +16,6 @@ from streams.wire.routed import stamp_of
 from tests.integration.test_detect_units import all_promise
 from tests.shop_on_kafka import Wire, items_of, running
 
-pytestmark = pytest.mark.kafka
-
 METRICS = "headwater.metrics"
 
 

@@ -12,8 +12,6 @@ from streams.wire.messages import Candidate, Explanation
 from tests.model_stub import StubServer, answer, serving
 from tests.shop_on_kafka import running
 
-pytestmark = pytest.mark.kafka
-
 GARBAGE = b"\x00 not json"
 
 

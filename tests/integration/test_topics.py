@@ -11,8 +11,6 @@ from streams.kafka import admin, topics
 from streams.kafka.cluster import metadata
 from streams.wire.topics import ALL
 
-pytestmark = pytest.mark.kafka
-
 
 def test_creating_twice_creates_once(kafka_settings):
     first = topics.create(kafka_settings.kafka)

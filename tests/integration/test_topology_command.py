@@ -13,8 +13,6 @@ from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
 from tests.golden.examples import EVENTS, INCIDENT
 
-pytestmark = pytest.mark.kafka
-
 DAY_MS = 86_400_000
 
 

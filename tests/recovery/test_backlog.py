@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition
 from streams.kafka import consumer
 from tests.shop_on_kafka import START_MS, STEP_MS
 
-pytestmark = [pytest.mark.kafka, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 VICTIM = Path(__file__).with_name("victim.py")
 SERIES = 1_000

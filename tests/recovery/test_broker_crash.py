@@ -8,7 +8,7 @@ from streams.service import Pipeline
 from streams.wire.cloudevents import decode_alert
 from tests.shop_on_kafka import Wire, evidence_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

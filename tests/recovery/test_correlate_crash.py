@@ -6,8 +6,6 @@ from streams.stages.correlate.stage import CorrelateStage, Step
 from streams.wire.cloudevents import decode_incident
 from tests.shop_on_kafka import running
 
-pytestmark = pytest.mark.kafka
-
 NTH = {Step.READ: 30, Step.APPLIED: 30, Step.SENT: 30, Step.DELIVERED: 6, Step.SAVED: 6, Step.ACKED: 6}
 """In the middle of the incident; a checkpoint follows every fifth record."""
 

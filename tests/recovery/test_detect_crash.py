@@ -8,8 +8,6 @@ from streams.wire.codec import decode
 from streams.wire.messages import EvidenceRecord
 from tests.shop_on_kafka import evidence_until, sayings
 
-pytestmark = pytest.mark.kafka
-
 NTH = 14
 """Of at least 17 batches: in the middle of the fault, with much delivered, saved and committed already."""
 

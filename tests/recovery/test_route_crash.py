@@ -3,8 +3,6 @@
 from collections import Counter
 from contextlib import ExitStack
 
-import pytest
-
 from streams.stages.detect import DetectStage
 from streams.stages.route import RouteStage, Step
 from streams.wire.routed import stamp_of
@@ -12,7 +10,6 @@ from tests.integration.test_detect_units import all_promise
 from tests.integration.test_route import METRICS, publish_round_robin, unkeyed
 from tests.shop_on_kafka import running, sayings
 
-pytestmark = pytest.mark.kafka
 __all__ = ["unkeyed"]
 
 
