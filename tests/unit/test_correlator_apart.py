@@ -5,21 +5,21 @@ import pytest
 from correlator import Engine
 from correlator.evidence_window import EvidenceWindow
 from detectors.anomaly import Family
-from tests.unit.test_correlator_engine import MINUTE, T0, edge, episode, ids, progress, run
+from tests.hand_made import MINUTE, T0, edge, ids, lasting, progress, run
 
 
 def shop():
     """Web calls api, api calls db; api fails and runs hot from minute 10 on, web suffers."""
     evidence = [edge("web", "api"), edge("api", "db")]
-    evidence += [*episode("api", Family.CPU, 10, length=12), *episode("api", Family.ERROR, 10, length=12)]
-    evidence += [*episode("web", Family.ERROR, 10, length=12, score=7.0)]
+    evidence += [*lasting("api", Family.CPU, 10, length=12), *lasting("api", Family.ERROR, 10, length=12)]
+    evidence += [*lasting("web", Family.ERROR, 10, length=12, score=7.0)]
     return evidence
 
 
 def later_at(service, minute=15):
     return [
-        *episode(service, Family.SATURATION, minute, length=6, score=9.0),
-        *episode(service, Family.ERROR, minute, length=6, score=9.0),
+        *lasting(service, Family.SATURATION, minute, length=6, score=9.0),
+        *lasting(service, Family.ERROR, minute, length=6, score=9.0),
     ]
 
 
@@ -42,7 +42,7 @@ def test_a_caller_that_suffers_more_minutes_later_is_still_the_first_incident():
 
 
 def test_a_callee_that_is_asked_more_than_usual_is_still_the_first_incident():
-    more = episode("db", Family.LOAD, 15, length=6, score=9.0, observed=4.0)
+    more = lasting("db", Family.LOAD, 15, length=6, score=9.0, observed=4.0)
     assert opened([*shop(), *later_at("db"), *more]) == ["api"]
 
 
@@ -51,12 +51,12 @@ def test_a_caller_that_was_well_until_then_is_still_the_first_incident():
 
 
 def test_a_callee_that_was_ill_from_the_beginning_is_still_the_first_incident():
-    early = episode("db", Family.LATENCY, 10, length=12, score=4.5)
+    early = lasting("db", Family.LATENCY, 10, length=12, score=4.5)
     assert opened([*shop(), *early, *later_at("db")]) == ["api"]
 
 
 def faint():
-    return episode("db", Family.LATENCY, 10, score=2.9)
+    return lasting("db", Family.LATENCY, 10, score=2.9)
 
 
 def test_a_callee_that_showed_a_trace_of_it_leaves_the_first_incident_for_its_own():
@@ -66,11 +66,11 @@ def test_a_callee_that_showed_a_trace_of_it_leaves_the_first_incident_for_its_ow
 
 
 def test_a_lone_sign_of_a_callee_that_took_part_is_the_aftermath_of_the_first_incident():
-    assert opened([*shop(), *faint(), *episode("db", Family.ERROR, 15, length=6, score=9.0)]) == ["api"]
+    assert opened([*shop(), *faint(), *lasting("db", Family.ERROR, 15, length=6, score=9.0)]) == ["api"]
 
 
 def test_what_is_left_of_the_second_does_not_go_back_to_the_first():
-    first, second = last_words([*shop(), *later_at("db"), *episode("db", Family.LATENCY, 19, score=4.0)])
+    first, second = last_words([*shop(), *later_at("db"), *lasting("db", Family.LATENCY, 19, score=4.0)])
     assert "db" not in first.services
     assert "db" in second.services
 
@@ -89,7 +89,7 @@ def test_the_two_stay_two_over_a_restart_and_however_long_both_last():
 @pytest.mark.parametrize(("direction", "course"), [("up", (1.5, 9.0, 0.1)), ("down", (0.8, 0.2, 3.0))])
 def test_what_an_episode_shows_at_its_worst_lies_on_its_own_side(direction, course):
     window = EvidenceWindow()
-    updates = episode("db", Family.LOAD, 10, direction=direction)
+    updates = lasting("db", Family.LOAD, 10, direction=direction)
     for score, (update, observed) in enumerate(zip(updates, course, strict=True), start=4):
         kept = window.add_anomaly(update.model_copy(update={"score": float(score), "observed": observed}))
     assert kept.worst[1] == course[1]

@@ -5,17 +5,17 @@ import pytest
 from correlator import Engine
 from correlator.evidence import Change, ChangeKind, EdgeSource, Progress
 from detectors.anomaly import Family
-from tests.unit.test_correlator_demand import T0, anomaly, calls, ranked
+from tests.hand_made import T0, edge, ranked, seen
 
 
 def failing(caller_share, callee_share):
     """Web fails and logs, loudly; some of its calls to the store fail, which shows nothing else."""
-    yield calls("web", "store")
-    yield calls("mobile", "store")
-    yield anomaly("web", Family.ERROR, caller_share, 0.0, score=9.0, unit="%")
-    yield anomaly("web", Family.LOG, 40.0, 0.0, score=5.0, unit="{line}")
+    yield edge("web", "store")
+    yield edge("mobile", "store")
+    yield seen("web", Family.ERROR, caller_share, 0.0, score=9.0, unit="%")
+    yield seen("web", Family.LOG, 40.0, 0.0, score=5.0, unit="{line}")
     for caller in ("web", "mobile"):
-        yield anomaly(caller, Family.ERROR, callee_share, 0.0, peer="store", score=3.6, unit="%")
+        yield seen(caller, Family.ERROR, callee_share, 0.0, peer="store", score=3.6, unit="%")
 
 
 @pytest.mark.parametrize(("callee_share", "root"), [(38.0, "store"), (2.0, "web")])
@@ -25,10 +25,10 @@ def test_failures_belong_to_the_callee_whose_failed_calls_are_enough_of_them(cal
 
 @pytest.mark.parametrize(("waited_s", "root"), [(0.9, "store"), (0.02, "web")])
 def test_delay_belongs_to_the_callee_that_is_waited_for_as_much_longer(waited_s, root):
-    items = [calls("web", "store"), calls("mobile", "store")]
-    items += [anomaly("web", Family.LATENCY, 1.1, 0.1, score=9.0)]
+    items = [edge("web", "store"), edge("mobile", "store")]
+    items += [seen("web", Family.LATENCY, 1.1, 0.1, score=9.0)]
     items += [
-        anomaly(caller, Family.LATENCY, 0.02 + waited_s, 0.02, peer="store", score=3.4)
+        seen(caller, Family.LATENCY, 0.02 + waited_s, 0.02, peer="store", score=3.4)
         for caller in ("web", "mobile")
     ]
     assert ranked(items)[0] == root
@@ -36,10 +36,10 @@ def test_delay_belongs_to_the_callee_that_is_waited_for_as_much_longer(waited_s,
 
 def short_of(metric):
     """Web alone sees the store slow; the store shows nothing, web shows what there is more of."""
-    yield calls("web", "store")
-    yield anomaly("store", Family.CPU, 1.3, score=2.0, unit="{cpu}", at_ms=T0 - 90 * 60_000)
-    yield anomaly("web", Family.GAP, 0.5, 0.01, peer="store", score=7.0)
-    held = anomaly("web", Family.SATURATION, 30.0, 1.0, score=7.0, unit="{request}")
+    yield edge("web", "store")
+    yield seen("store", Family.CPU, 1.3, score=2.0, unit="{cpu}", at_ms=T0 - 90 * 60_000)
+    yield seen("web", Family.GAP, 0.5, 0.01, peer="store", score=7.0)
+    held = seen("web", Family.SATURATION, 30.0, 1.0, score=7.0, unit="{request}")
     yield held.model_copy(update={"signal": held.signal.model_copy(update={"metric": metric})})
 
 
@@ -61,11 +61,11 @@ def test_requests_in_flight_do_not_excuse_the_callee_but_a_queue_for_connections
 @pytest.mark.parametrize(("beside", "root"), [(True, "store"), (False, "backup")])
 def test_a_full_memory_that_none_of_the_harm_depends_on_is_no_root(beside, root):
     items = [
-        calls("web", "store"),
-        calls("web" if not beside else "report", "backup"),
-        anomaly("backup", Family.MEMORY, 9.0, score=11.0, unit="By"),
-        anomaly("store", Family.ERROR, 60.0, 0.0, score=4.0, unit="%"),
-        anomaly("web", Family.ERROR, 60.0, 0.0, score=3.0, unit="%"),
+        edge("web", "store"),
+        edge("web" if not beside else "report", "backup"),
+        seen("backup", Family.MEMORY, 9.0, score=11.0, unit="By"),
+        seen("store", Family.ERROR, 60.0, 0.0, score=4.0, unit="%"),
+        seen("web", Family.ERROR, 60.0, 0.0, score=3.0, unit="%"),
     ]
     assert ranked(items)[0] == root
 
@@ -83,13 +83,13 @@ def changed(service, minutes_before):
 
 def alone(waited_s):
     """Web alone sees the store fail, and waits for it; the store, which has telemetry, shows nothing."""
-    yield calls("web", "store")
-    yield anomaly("store", Family.CPU, 1.3, score=2.0, unit="{cpu}", at_ms=T0 - 90 * 60_000)
+    yield edge("web", "store")
+    yield seen("store", Family.CPU, 1.3, score=2.0, unit="{cpu}", at_ms=T0 - 90 * 60_000)
     if waited_s:
-        yield anomaly("web", Family.GAP, waited_s, 0.01, peer="store", score=9.0)
-    yield anomaly("web", Family.ERROR, 70.0, 0.0, peer="store", score=9.0, unit="%")
-    yield anomaly("web", Family.ERROR, 70.0, 0.0, score=6.0, unit="%")
-    yield anomaly("web", Family.LATENCY, 3.0, 0.1, score=6.0)
+        yield seen("web", Family.GAP, waited_s, 0.01, peer="store", score=9.0)
+    yield seen("web", Family.ERROR, 70.0, 0.0, peer="store", score=9.0, unit="%")
+    yield seen("web", Family.ERROR, 70.0, 0.0, score=6.0, unit="%")
+    yield seen("web", Family.LATENCY, 3.0, 0.1, score=6.0)
 
 
 @pytest.mark.parametrize(
@@ -117,25 +117,25 @@ def test_only_who_waits_for_a_callee_is_doubted_for_a_change_of_its_own(waited_s
 @pytest.mark.parametrize(("source", "root"), [(EdgeSource.SPAN, "batch"), (EdgeSource.DECLARED, "store")])
 def test_callers_whose_calls_nobody_measures_do_not_speak_for_the_callee(source, root):
     items = [
-        calls("web", "store"),
-        anomaly("web", Family.ERROR, 60.0, 0.0, peer="store", score=9.0, unit="%"),
+        edge("web", "store"),
+        seen("web", Family.ERROR, 60.0, 0.0, peer="store", score=9.0, unit="%"),
     ]
-    items += [calls(c, "store").model_copy(update={"source": source}) for c in ("a", "b", "c", "d")]
-    items += [anomaly("batch", Family.SATURATION, 3.0, score=5.4)]
+    items += [edge(c, "store").model_copy(update={"source": source}) for c in ("a", "b", "c", "d")]
+    items += [seen("batch", Family.SATURATION, 3.0, score=5.4)]
     assert ranked(items)[0] == root
 
 
 def rush(times, fails_at_once):
     """Requests enter at web, which nobody calls; the api below is swamped by as much."""
     at = T0 + 60_000
-    yield calls("web", "api")
-    yield anomaly("web", Family.LOAD, times, unit="{request}", score=7.0)
-    yield anomaly("web", Family.LOAD, times, peer="api", unit="{call}", score=7.0)
+    yield edge("web", "api")
+    yield seen("web", Family.LOAD, times, unit="{request}", score=7.0)
+    yield seen("web", Family.LOAD, times, peer="api", unit="{call}", score=7.0)
     for service, score in (("api", 6.0), ("web", 9.0)):
-        yield anomaly(service, Family.LATENCY, 9.0, 0.1, score=score)
-        yield anomaly(service, Family.SATURATION, 90.0, score=score)
+        yield seen(service, Family.LATENCY, 9.0, 0.1, score=score)
+        yield seen(service, Family.SATURATION, 90.0, score=score)
         failing_ms = at if fails_at_once else at + 60_000
-        yield anomaly(service, Family.ERROR, 40.0, 0.0, score=score, unit="%", at_ms=failing_ms)
+        yield seen(service, Family.ERROR, 40.0, 0.0, score=score, unit="%", at_ms=failing_ms)
 
 
 @pytest.mark.parametrize(
