@@ -35,6 +35,21 @@ def held() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
+def children_leave_interrupts() -> Iterator[None]:
+    """A terminal's Ctrl-C reaches the whole group, but only the first process may answer it.
+
+    Processes started in here inherit that it is blocked, from their first instruction on. Here it waits
+    until the block ends; ignoring it instead would lose one that comes while they are being started.
+    """
+    with held():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def at_once(farewell: Callable[[], str]) -> Iterator[None]:
     """Let a Ctrl-C end the process there and then: one line on stderr, exit code 130.
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
 from streams.errors import FatalError
-from streams.interrupts import held
+from streams.interrupts import children_leave_interrupts
 
 Thing = TypeVar("Thing")
 Found = TypeVar("Found")
@@ -48,7 +46,7 @@ def each_in_a_process(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(things)), context) as pool:
         try:
-            with _children_leave_interrupts():
+            with children_leave_interrupts():
                 order = sorted(range(len(things)), key=lambda number: -size(things[number]))
                 started = {number: pool.submit(work, things[number]) for number in order}
             futures = [started[number] for number in range(len(things))]
@@ -72,18 +70,3 @@ def each_in_a_process(
 
 def _finished(on_done: Callable[[int], None], number: int, _: Future[object]) -> None:
     on_done(number)
-
-
-@contextmanager
-def _children_leave_interrupts() -> Iterator[None]:
-    """A terminal's Ctrl-C reaches the whole group, but only the first process may answer it.
-
-    Processes started in here inherit that it is blocked, from their first instruction on. Here it waits
-    until the block ends; ignoring it instead would lose one that comes while they are being started.
-    """
-    with held():
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from threading import Event
@@ -15,6 +16,7 @@ from typing import Self
 import structlog
 
 from streams.errors import FatalError
+from streams.interrupts import children_leave_interrupts
 from streams.serve import Endpoint
 from streams.service import child
 from streams.service.scrape import ask, merged_metrics
@@ -74,7 +76,7 @@ class Pipeline:
         return self._endpoint.port
 
     def start(self) -> None:
-        """Start the stages; returns at once.
+        """Start the stages; returns when their libraries are loaded and their processes run.
 
         Raises
         ------
@@ -86,6 +88,8 @@ class Pipeline:
         # import much the same, for two seconds of processor time and more.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([child.__name__, *map(module_of, self._stages)])
+        with children_leave_interrupts():
+            forkserver.ensure_running()
         for name in self._stages:
             ours, theirs = context.Pipe()
             process = context.Process(

@@ -149,7 +149,9 @@ class Run:
         }
         command = [sys.executable, "-m", "streams.cli", "run", *arguments]
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, env={**os.environ, **variables}, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, env={**os.environ, **variables}, stdout=log, stderr=log, start_new_session=True
+            )
 
     def __enter__(self):
         return self
@@ -202,6 +204,17 @@ def test_run_serves_health_and_metrics_and_leaves_in_order_on_sigterm(wire, shop
         run.process.send_signal(signal.SIGTERM)
         assert run.process.wait(15) == 0
     assert not [line for line in run.lines() if "Traceback" in line or "killed" in line]
+
+
+def test_a_ctrl_c_while_the_stages_are_loaded_ends_all_without_a_word(wire, tmp_path):
+    with Run(wire.settings, tmp_path) as run:
+        run.said("starting")
+        while len(children_of(run.process.pid)) < 2:  # the one that loads them comes second
+            assert run.process.poll() is None
+        os.killpg(run.process.pid, signal.SIGINT)  # as a terminal sends it: to all of them
+
+        assert run.process.wait(60) == 0
+    assert not [line for line in run.lines() if "Traceback" in line or "KeyboardInterrupt" in line]
 
 
 def test_a_stage_that_dies_ends_the_whole_with_a_failure(wire, tmp_path):
