@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from detectors.codes import halved
 from detectors.compiled import inlined
 from detectors.suite.record import GRIDS, PAIRS, TRIPLES, WORDS, Record
 from detectors.suite.tuning import Tuning
@@ -27,8 +28,6 @@ _NEAR = 1e-9
 """How near a power of two, or a third of the way to it, an extent is looked at closely: logarithms are
 rounded."""
 _MOST_POWERS = 900
-_MANTISSA, _ONE = 2**52 - 1, 1023 << 52
-"""Bits of a double's fraction, and of the exponent of 1."""
 
 
 @inlined
@@ -37,9 +36,7 @@ def words_of(x: float, extent: float, p: Tuning) -> tuple[int, int, int]:
     if extent <= 0.0:
         return 0, 0, 0
     cell = extent / p.cells
-    bits = np.float64(cell).view(np.int64)
-    power = (bits >> 52) - 1023
-    share = np.int64(bits & _MANTISSA | _ONE).view(np.float64)
+    power, share = halved(cell)
     near = min(share - 1.0, abs(share - _TWO_THIRDS), abs(share - _THIRD), 2.0 - share)
     if near < _NEAR or abs(power) > _MOST_POWERS:
         octave = math.log2(cell)
