@@ -7,6 +7,7 @@ that is enough, and sixty values of two bytes are one cache line and a half inst
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -37,8 +38,9 @@ def halved(y: float) -> tuple[int, float]:
     >>> halved(-6.0)
     (2, 1.5)
     """
-    bits = np.float64(abs(y)).view(np.int64)
-    return (bits >> 52) - 1023, np.int64(bits & _FRACTION | _ONE).view(np.float64)
+    bits: Any = np.float64(abs(y)).view(np.int64)
+    share: Any = np.int64(bits & _FRACTION | _ONE).view(np.float64)
+    return (bits >> 52) - 1023, share
 
 
 @compiled
