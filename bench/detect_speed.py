@@ -6,6 +6,7 @@ are timed in turn, round after round; a ratio is taken within a round, and its m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from statistics import median
 from time import process_time
@@ -17,22 +18,26 @@ from river import anomaly, preprocessing, stats, time_series
 from detectors.bank import allocate_pools, judge
 from detectors.online import Reference
 from detectors.rows import BYTES_PER_SERIES, allocate
+from detectors.stillness import STILL, blank, note
 from detectors.suite import SuiteBank
 from detectors.suite.record import SUITE
 
 WARM = 65
 """Samples a series gets first: past the window of the baseline, so that every part of the bank works."""
+WARM_HOURS = 120
+"""The same for the suite, an hour apart: five days, after which the hours of a day speak."""
 ROUNDS = 5
 OBJECT_POINTS = 2000
 MINUTE_MS = 60_000
+DAY_MS = 86_400_000
 
 Timed = Callable[[int], float]
 """Points a second of round k."""
 
 
-def run(series: int, note: Callable[[str], None]) -> dict[str, Any]:
+def run(series: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Return points a second and bytes a series; peers are timed on one object, the best case for them."""
-    note(f"warming the bank and the suite with {WARM} samples of {series:,} series")
+    say(f"warming the bank and the suite with {WARM} and {WARM_HOURS} samples of {series:,} series")
     contenders: dict[str, Timed] = {
         "bank": _bank(series),
         "suite": _suite(series),
@@ -41,13 +46,13 @@ def run(series: int, note: Callable[[str], None]) -> dict[str, Any]:
     }
     rounds = []
     for k in range(ROUNDS):
-        note(f"round {k + 1} of {ROUNDS}")
+        say(f"round {k + 1} of {ROUNDS}")
         rounds.append({name: timed(k) for name, timed in contenders.items()})
     return {
         "series": series,
         "rounds": ROUNDS,
         "points_per_s": {name: round(median(each[name] for each in rounds)) for name in contenders},
-        "bytes_per_series": {"bank": BYTES_PER_SERIES, "suite": SUITE.itemsize},
+        "bytes_per_series": {"bank": BYTES_PER_SERIES + STILL.itemsize, "suite": SUITE.itemsize},
         "suite_over_same_mathematics_on_river_objects": _ratio(rounds, "suite", ["suite-on-river-objects"]),
         "suite_over_fastest_peer": _ratio(rounds, "suite", list(RIVER)),
         "bank_over_fastest_peer": _ratio(rounds, "bank", list(RIVER)),
@@ -60,28 +65,40 @@ def _ratio(rounds: list[dict[str, float]], ours: str, theirs: list[str]) -> dict
 
 
 def _bank(series: int) -> Timed:
-    rows, pools = allocate(series), allocate_pools(100)
+    rows, still, pools = allocate(series), blank(series), allocate_pools(100)
     number = np.arange(series, dtype=np.int32)
     rows["pool"] = number % 100
     pools.relative_floor[:] = 0.05
 
     def score(k: int, values: Any) -> None:
-        judge(rows, pools, number, np.full(series, (k + 1) * MINUTE_MS), values)
+        ts_ms = np.full(series, (k + 1) * MINUTE_MS)
+        note(still, number, ts_ms, values)
+        judge(rows, pools, number, ts_ms, values)
 
-    return _batches(series, score)
+    return _batches(series, WARM, score)
 
 
 def _suite(series: int) -> Timed:
     bank = SuiteBank()
     number = np.arange(series, dtype=np.int32)
+    # With each batch an hour ends for a sixth of the series, which is when the season learns.
+    apart = number.astype(np.int64) % 6 * 10 * MINUTE_MS
 
     def score(k: int, values: Any) -> None:
-        bank.score(number, np.full(series, (k + 1) * 10 * MINUTE_MS), values)
+        ts_ms = _ten_minutes(k)
+        # Half of them have a daily shape, so that the season speaks, and half have none.
+        values[::2] += 3.0 * math.sin(2.0 * math.pi * ts_ms / DAY_MS)
+        bank.score(number, ts_ms + apart, values)
 
-    return _batches(series, score)
+    return _batches(series, WARM_HOURS, score)
 
 
-def _batches(series: int, score: Callable[[int, Any], None]) -> Timed:
+def _ten_minutes(k: int) -> int:
+    """Return the time of the suite's k-th sample: while it is warmed an hour apart, then ten minutes."""
+    return 60 * MINUTE_MS * min(k + 1, WARM_HOURS) + 10 * MINUTE_MS * max(k + 1 - WARM_HOURS, 0)
+
+
+def _batches(series: int, warm: int, score: Callable[[int, Any], None]) -> Timed:
     rng = np.random.default_rng(2)
 
     def timed(k: int) -> float:
@@ -90,9 +107,9 @@ def _batches(series: int, score: Callable[[int, Any], None]) -> Timed:
         score(k, values)
         return series / (process_time() - begin)
 
-    for k in range(WARM):
+    for k in range(warm):
         timed(k)
-    return lambda k: timed(WARM + k)
+    return lambda k: timed(warm + k)
 
 
 def _plain(model: Any, value: float) -> None:
@@ -151,7 +168,7 @@ def _reference() -> Timed:
         values = (20 + rng.standard_normal(count)).tolist()
         begin = process_time()
         for n, value in enumerate(values):
-            reference.learn_one({"ts_ms": (k * count + n + 1) * 10 * MINUTE_MS, "value": value})
+            reference.learn_one({"ts_ms": _ten_minutes(k * count + n), "value": value})
         return count / (process_time() - begin)
 
     timed(0)

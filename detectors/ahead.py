@@ -21,7 +21,7 @@ _OWN, _TRAIL, _TRAIL_TS = map(offset_of, ("own", "trail", "trail_ts"))
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _touch(_typing: Any, row: Any, offset: Any) -> Any:
+def touch(_typing: Any, row: Any, offset: Any) -> Any:
     """Ask for the line of cache at an offset in a row; reading beyond memory is no fault."""
 
     def generate(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -41,10 +41,10 @@ def ask_for(rows: Rows, number: Any, i: int) -> None:
     last = len(number) - 1
     far: Row = rows[number[min(i + FAR, last)]]
     for at in range(0, _OWN, LINE):
-        _touch(far, at)
-    _touch(far, _OWN - 1)
+        touch(far, at)
+    touch(far, _OWN - 1)
     # The heads were asked for two rows ago; what they point to is elsewhere in the row.
     near: Row = rows[number[min(i + NEAR, last)]]
-    _touch(near, _OWN + 6 * signed(near.own_head) // 8)
-    _touch(near, _TRAIL + 4 * signed(near.trail_head))
-    _touch(near, _TRAIL_TS + 4 * signed(near.trail_head))
+    touch(near, _OWN + 6 * signed(near.own_head) // 8)
+    touch(near, _TRAIL + 4 * signed(near.trail_head))
+    touch(near, _TRAIL_TS + 4 * signed(near.trail_head))

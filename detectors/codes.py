@@ -7,6 +7,7 @@ that is enough, and sixty values of two bytes are one cache line and a half inst
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,26 @@ MANTISSA = 512
 """Steps a power of two for all else; off by at most a thousandth of the value, floors being a twentieth."""
 LEAST_POWER = -23
 """Values below 1.2e-7 are 0, those above 2.2e12 (two terabytes) are that."""
+_FRACTION, _ONE = 2**52 - 1, 1023 << 52
+"""Bits of a double's fraction, and of the exponent of 1."""
 _POWERS = np.array([2.0 ** (LEAST_POWER + k) / MANTISSA for k in range(64)])
+
+
+@compiled
+def halved(y: float) -> tuple[int, float]:
+    """Return the power of two at or below the size of a number, and its multiple in it, 1 to 2.
+
+    What `math.frexp` does, which compiled code has no instruction for: the call took an eighth of all time
+    of the fleet's bank. Numbers below 1e-307 come out as if they were that.
+
+    Examples
+    --------
+    >>> halved(-6.0)
+    (2, 1.5)
+    """
+    bits: Any = np.float64(abs(y)).view(np.int64)
+    share: Any = np.int64(bits & _FRACTION | _ONE).view(np.float64)
+    return (bits >> 52) - 1023, share
 
 
 @compiled
@@ -30,8 +50,8 @@ def code_of(shape: int, y: float) -> int:
         return math.floor(min(max(y * FIXED, -MOST), MOST) + 0.5)
     if y == 0.0:
         return 0
-    fraction, power = math.frexp(abs(y))
-    magnitude = int((power - 1 - LEAST_POWER + 2.0 * fraction - 1.0) * MANTISSA + 0.5)
+    power, share = halved(y)
+    magnitude = int((power - LEAST_POWER + share - 1.0) * MANTISSA + 0.5)
     magnitude = min(max(magnitude, 0), MOST)
     return magnitude if y > 0.0 else -magnitude
 

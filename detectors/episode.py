@@ -53,7 +53,7 @@ def follow(
         if hot and sign == row.sign:
             row.hot_ts = stamp_of(now)
         elif age_of(now, row.hot_ts) >= calm_for(interval_ms):
-            return _close(row, hot, now)
+            return _close(row, y, hot, now)
         if lasting > row.best and sign == row.sign:
             row.best = lasting
         return SPEAK if row.best >= PUBLISH else SILENT
@@ -82,9 +82,11 @@ def follow(
 
 
 @compiled
-def _close(row: Row, hot: bool, now: int) -> int:
+def _close(row: Row, y: float, hot: bool, now: int) -> int:
     said = row.best >= PUBLISH
+    # What lasts is known to the series' own tail long before its median has moved.
     moved = abs(row.median - row.before) > row.before_scale
+    moved |= abs(y - row.before) > HOME_WIDTH * row.before_scale
     if moved and (row.home != row.home or now // 1000 - row.home_s > HOME_S):
         row.home = row.before
         row.home_scale = row.before_scale

@@ -52,22 +52,22 @@ class Stillness:
         self.domain = domain
         self._roster = roster
         self._publisher = publisher
-        self._rows = _blank(256)
+        self._rows = blank(256)
         self._open: dict[int, Anomaly] = {}
 
     def learn(self, row: NDArray[np.int32], ts_ms: NDArray[np.int64], value: NDArray[np.float64]) -> None:
         """Take emitted samples, those of one time and series next to each other."""
         if self._roster.used > len(self._rows):
             more = len(self._roster.rows) - len(self._rows)
-            self._rows = np.concatenate([self._rows, _blank(more)])
-        _learn(self._rows, row, ts_ms, value)
+            self._rows = np.concatenate([self._rows, blank(more)])
+        note(self._rows, row, ts_ms, value)
 
     def forget(self, rows: list[int]) -> None:
         """Drop what is known of evicted rows."""
         for row in rows:
             self._open.pop(row, None)
             if row < len(self._rows):
-                self._rows[row : row + 1] = _blank(1)
+                self._rows[row : row + 1] = blank(1)
 
     def check(self, now: int) -> list[Anomaly]:
         """Return what is to be said about series that stand still, and closings of those that move again."""
@@ -178,7 +178,8 @@ class Stillness:
 _NOTHING = np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0)
 
 
-def _blank(count: int) -> NDArray[np.void]:
+def blank(count: int) -> NDArray[np.void]:
+    """Return records of `count` series of which nothing is known."""
     rows = np.zeros(count, STILL)
     rows["last"] = np.nan
     rows["repeat"] = 1.0
@@ -194,7 +195,8 @@ def _source(series: Series) -> str:
 
 
 @compiled
-def _learn(rows: np.ndarray, number: np.ndarray, ts_ms: np.ndarray, value: np.ndarray) -> None:
+def note(rows: np.ndarray, number: np.ndarray, ts_ms: np.ndarray, value: np.ndarray) -> None:
+    """Note for each sample whether its series moved; those of one time and series next to each other."""
     for i in range(len(number)):
         x = value[i]
         if not np.isfinite(x):

@@ -7,17 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, inlined
 from detectors.stamps import age_of
 from detectors.state import pack, unpack
-from detectors.suite.budget import decide, tail_of
+from detectors.suite.ahead import ask_for
+from detectors.suite.budget import affordable_at, decide, tail_of
 from detectors.suite.kernel import finite, step
 from detectors.suite.record import MEMBERS, SUITE
 from detectors.suite.tuning import Tuning
 
 DEFAULT_BUDGET = 0.25
 """False episodes per series and week."""
-VERSION = 3
+VERSION = 4
 """Of the rows: another record or other mathematics read it wrongly."""
 
 
@@ -103,14 +104,30 @@ def _score(
     out: Scored,
 ) -> None:
     said = np.zeros(len(MEMBERS))
+    interval, affordable = 0, 0.0
     for i in range(len(number)):
         row = rows[number[i]]
+        ask_for(rows, number, i)
         before = row.last_ts
         if not finite(value[i]) or (row.count > 0 and ts_ms[i] <= before):
             continue
         total = tail_of(step(row, ts_ms[i], value[i], tuning, said))
         out.score[i] = total
-        out.member[i] = np.argmax(said)
-        if decide(row, total, ts_ms[i], before, budget):
+        out.member[i] = _loudest(said)
+        if row.interval != interval:
+            # Most series of a batch have the same: a logarithm a sample is saved.
+            interval = row.interval
+            affordable = affordable_at(interval, budget)
+        if decide(row, total, ts_ms[i], before, budget, affordable):
             out.alert[i] = 1
             out.onset_ms[i] = ts_ms[i] - age_of(ts_ms[i], row.onset)
+
+
+@inlined
+def _loudest(said: np.ndarray) -> int:
+    """Return the number of the member that said most, the first of equals."""
+    most = 0
+    for k in range(1, len(said)):
+        if said[k] > said[most]:
+            most = k
+    return most

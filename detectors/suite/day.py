@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from detectors.codes import code_of, value_of
-from detectors.compiled import compiled, signed
+from detectors.compiled import inlined, signed
 from detectors.suite.location import learned
 from detectors.suite.record import HOURS, Record
 from detectors.suite.tuning import Tuning
@@ -22,34 +24,35 @@ LEAST_OFF = 1e-9
 """The smallest distance that counts anywhere; a byte reaches 1.5e10 from there."""
 STEPS = 4.0
 """Steps of a distance's byte in one doubling: off by 9 % at most."""
+_OFF = np.array([0.0, *(LEAST_OFF * math.exp2(code / STEPS) for code in range(1, 256))])
+"""What each byte stands for: a power costs more than all else that the season does with a sample."""
 
 
-@compiled
+@inlined
 def bucket_of(hour: int) -> int:
     """Return the hour of a working day, 0 … 23, or of a weekend, 24 … 47."""
     return hour % HOURS + (HOURS if hour >= WORKING_H else 0)
 
 
-@compiled
+@inlined
 def times_seen(row: Record, bucket: int) -> int:
     """Return how often an hour of like days was seen, at most `MANY`."""
     return signed(row.day_visits[bucket >> 2]) >> (2 * (bucket & 3)) & 3
 
 
-@compiled
+@inlined
 def day_of(row: Record, bucket: int) -> float:
     """Return what an hour of like days usually brings."""
     return value_of(0, signed(row.day[bucket]))
 
 
-@compiled
+@inlined
 def hour_off(row: Record, hour: int) -> float:
     """Return how far an hour of the day usually lies off, working or not; 0 when that is not known."""
-    code = signed(row.hour_off[hour % HOURS])
-    return float(LEAST_OFF * 2.0 ** (code / STEPS)) if code else 0.0
+    return float(_OFF[row.hour_off[hour % HOURS]])
 
 
-@compiled
+@inlined
 def off_code(off: float) -> int:
     """Return a distance as a byte; 0 is none."""
     if off < LEAST_OFF:
@@ -57,7 +60,7 @@ def off_code(off: float) -> int:
     return min(math.floor(STEPS * math.log2(off / LEAST_OFF) + 0.5), 255)
 
 
-@compiled
+@inlined
 def learn_day(row: Record, hour: int, mean: float, off: float, p: Tuning) -> None:
     """Absorb an hour: its mean, and how far its samples lay off, which is known from its second visit on."""
     bucket = bucket_of(hour)

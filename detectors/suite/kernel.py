@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled, double
+from detectors.compiled import double, inlined
 from detectors.grid import INTERVALS_MS, nearest_interval
 from detectors.suite.location import learn_location, level_deviation
 from detectors.suite.novelty import learn_novelty, novelty_of, words_of
@@ -28,7 +28,7 @@ SEASON = MEMBERS.index("season")
 LARGEST = 20.0
 
 
-@compiled
+@inlined
 def first_sight(row: Record, ts_ms: int, x: float) -> None:
     """Begin with a series: everything is as its first sample is."""
     row.anchor = x
@@ -39,13 +39,13 @@ def first_sight(row: Record, ts_ms: int, x: float) -> None:
     row.repeat = 0.5
 
 
-@compiled
+@inlined
 def floor_of(row: Record, extent: float, p: Tuning) -> float:
     """Return the smallest distance that counts: a share of the range, or of the value itself."""
     return float(1e-9 + p.floor * extent + 1e-4 * abs(row.level + row.anchor))
 
 
-@compiled
+@inlined
 def step(row: Record, ts_ms: int, value: float, p: Tuning, said: np.ndarray) -> float:
     """Score a sample, then learn it; `said` receives what each member says. Return the surprise, 0 … 20.
 
@@ -94,7 +94,7 @@ def step(row: Record, ts_ms: int, value: float, p: Tuning, said: np.ndarray) -> 
     return score if n >= COLD else 0.0
 
 
-@compiled
+@inlined
 def _learn(row: Record, ts_ms: int, x: float, p: Tuning) -> None:
     pace = p.range_decay if row.count >= RANGE_AFTER else 0.0
     row.low = min(row.low + pace * (x - row.low), x)
@@ -107,7 +107,7 @@ def _learn(row: Record, ts_ms: int, x: float, p: Tuning) -> None:
     row.count += 1
 
 
-@compiled
+@inlined
 def finite(x: float) -> bool:
     """Tell a number from NaN and infinities."""
     return math.isfinite(x)

@@ -18,6 +18,7 @@ TAILS = 4
 
 SUITE = np.dtype(
     [
+        # Touched by every sample: one stretch, up to `day`, which `bank` asks for before it is needed.
         ("anchor", "f8"),
         ("last_ts", "i8"),
         # Values are kept relative to the first, so that float32 resolves them.
@@ -32,24 +33,25 @@ SUITE = np.dtype(
         # Milliseconds modulo 2³², 0 is never: see `detectors.stamps`.
         ("onset", "u4"),
         ("alert", "u4"),
-        ("day", "i2", (2 * HOURS,)),
         ("q1", "i2", (GRIDS,)),
         ("q2", "i2", (GRIDS,)),
         ("hour", "i2"),
         ("hour_count", "u2"),
         ("run", "u2"),
-        ("week", "i1", (WEEK,)),
-        ("week_visits", "u1", (WEEK // 4,)),
-        ("day_visits", "u1", (2 * HOURS // 4,)),
-        ("hour_off", "u1", (HOURS,)),
-        ("again", "u1", (HOURS,)),
-        ("words", "u1", (GRIDS, WORDS // 8)),
-        ("pairs", "u1", (GRIDS, PAIRS // 8)),
-        ("triples", "u1", (GRIDS, TRIPLES // 8)),
         ("hours", "u1"),
         ("week_count", "u1"),
         ("known", "u1"),
         ("lasted", "i1"),
+        ("words", "u1", (GRIDS, WORDS // 8)),
+        ("pairs", "u1", (GRIDS, PAIRS // 8)),
+        ("triples", "u1", (GRIDS, TRIPLES // 8)),
+        ("day_visits", "u1", (2 * HOURS // 4,)),
+        ("again", "u1", (HOURS,)),
+        # Of these a sample touches one place each.
+        ("hour_off", "u1", (HOURS,)),
+        ("day", "i2", (2 * HOURS,)),
+        ("week_visits", "u1", (WEEK // 4,)),
+        ("week", "i1", (WEEK,)),
     ],
     align=True,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from detectors.compiled import compiled, signed
+from detectors.compiled import inlined, signed
 from detectors.suite.record import HOURS, Record
 from detectors.suite.tuning import Tuning
 
@@ -14,13 +14,13 @@ PARTS = 8.0
 """An hour's surprise is kept in eighths, in a byte."""
 
 
-@compiled
+@inlined
 def remembered(row: Record, hour: int, p: Tuning) -> float:
     """Return what a new surprise must exceed."""
     return float(max(p.record * row.record, p.again * row.again[hour % HOURS] / PARTS))
 
 
-@compiled
+@inlined
 def remember(row: Record, hour: int, everything: float, p: Tuning) -> None:
     """Absorb a surprise; an hour's largest enters its bucket when the next hour begins. Before `season`."""
     if row.count <= AFTER:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from detectors.compiled import compiled, double, signed
+from detectors.compiled import double, inlined, signed
 from detectors.suite.day import MANY, bucket_of, day_of, hour_off, learn_day, times_seen
 from detectors.suite.location import clipped, learned
 from detectors.suite.record import HOURS, WEEK, Record
@@ -34,13 +34,13 @@ LASTING = 1.5
 """Most that a lasting distance says: all its samples are one piece of news, and fresh news come first."""
 
 
-@compiled
+@inlined
 def hour_of(ts_ms: int) -> int:
     """Return the hour of the week, 0 … 167."""
     return int((ts_ms // HOUR_MS + MONDAY_H) % WEEK)
 
 
-@compiled
+@inlined
 def season_deviation(row: Record, hour: int, x: float, floor: float, p: Tuning) -> float:
     """Distance from what the hour brings, in how far it usually lies off; 0 where no season is known."""
     bucket = bucket_of(hour)
@@ -56,21 +56,21 @@ def season_deviation(row: Record, hour: int, x: float, floor: float, p: Tuning) 
     return float(abs(x - day_of(row, bucket)) / (_usual_off(row, hour) + floor))
 
 
-@compiled
+@inlined
 def _usual_off(row: Record, hour: int) -> float:
     """Return how far the hour lies off: half its own, half that of all hours, which is better known."""
     own, every = hour_off(row, hour), double(row.day_off)
     return math.sqrt(NEWCOMER * 0.5 * (own * own + every * every))
 
 
-@compiled
+@inlined
 def lasting_surprise(row: Record, deviation: float, p: Tuning) -> float:
     """Return the surprise of a distance that has lasted; hours that repeat each other count little."""
     hours = min(abs(signed(row.lasted)), LONGEST)
     return min(student(deviation * math.sqrt(1.0 + hours / AGAIN), p.degrees), LASTING)
 
 
-@compiled
+@inlined
 def learn_season(row: Record, hour: int, x: float, floor: float, p: Tuning) -> None:
     """Absorb a sample; an hour enters its buckets when the next begins."""
     if hour + 1 != row.hour:
@@ -88,12 +88,12 @@ def learn_season(row: Record, hour: int, x: float, floor: float, p: Tuning) -> N
         row.hour_rms = learned(double(row.hour_rms), off, 1.0 / row.hour_count)
 
 
-@compiled
+@inlined
 def _limit(row: Record, off: float, floor: float, p: Tuning) -> float:
     return p.wide * (off + floor) if row.known > SETTLED_HOURS else 1e30
 
 
-@compiled
+@inlined
 def _close_hour(row: Record, hour: int, mean: float, floor: float, p: Tuning) -> None:
     bucket = bucket_of(hour)
     off = double(row.hour_rms)
@@ -115,7 +115,7 @@ def _close_hour(row: Record, hour: int, mean: float, floor: float, p: Tuning) ->
     learn_week(row, hour, mean, floor, p)
 
 
-@compiled
+@inlined
 def _learn_lasted(row: Record, hour: int, distance: float, floor: float) -> None:
     """Count the hours in a row that lay off to one side; positive above, negative below."""
     side = 1 if distance > 0.0 else -1

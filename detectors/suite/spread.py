@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from detectors.compiled import compiled, double
+from detectors.compiled import double, inlined
 from detectors.suite.location import clipped, learned
 from detectors.suite.record import Record
 from detectors.suite.tuning import Tuning
@@ -16,7 +16,7 @@ WIDEST = 3.0
 """Usual sizes that a logarithm may lie off and still teach in full."""
 
 
-@compiled
+@inlined
 def ratio_of(row: Record, floor: float) -> float:
     """Return the absolute logarithm of the recent variance over the usual one."""
     if row.count <= AFTER:
@@ -24,13 +24,13 @@ def ratio_of(row: Record, floor: float) -> float:
     return abs(2.0 * math.log((row.short + floor) / (row.level_off + floor)))
 
 
-@compiled
+@inlined
 def spread_deviation(row: Record, ratio: float) -> float:
     """Return that logarithm in its root mean square."""
     return float(ratio / (row.ratio_off + LEAST))
 
 
-@compiled
+@inlined
 def learn_spread(row: Record, x: float, ratio: float, floor: float, p: Tuning) -> None:
     """Absorb a sample; before the level learns it."""
     if row.count > AFTER:

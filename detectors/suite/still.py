@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled, signed
+from detectors.compiled import inlined, signed
 from detectors.suite.record import Record
 
 AFTER = 100
@@ -28,7 +28,7 @@ LARGEST = 6.0
 """Below it lies no more data than a few weeks hold. A run that has reached it was news, and is no more."""
 
 
-@compiled
+@inlined
 def still_surprise(row: Record, x: float, ts_ms: int) -> float:
     """Return -log10 of the probability of a run beyond the longest so far, or of this gap."""
     if row.count - signed(row.run) <= AFTER:
@@ -43,7 +43,7 @@ def still_surprise(row: Record, x: float, ts_ms: int) -> float:
     return min(score, LARGEST)
 
 
-@compiled
+@inlined
 def learn_still(row: Record, x: float, ts_ms: int) -> None:
     """Absorb a sample; a run teaches the rate of repeats once, however long it is."""
     if row.count == 0:

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled, double
+from detectors.compiled import double, inlined
 
 LOG10 = math.log(10.0)
 QUANTILE = 0.95
@@ -25,13 +25,13 @@ EXCESS = 0.02
 """Pace of the mean excess: the last fifty count."""
 
 
-@compiled
+@inlined
 def student(r: float, degrees: float) -> float:
     """Return -log10 of the tail of Student's t, but for its constant: 0 at 0, and never saturating."""
-    return 0.5 * degrees * math.log10(1.0 + r * r / degrees)
+    return 0.5 / LOG10 * degrees * math.log(1.0 + r * r / degrees)
 
 
-@compiled
+@inlined
 def surprise(tail: np.ndarray, s: float) -> float:
     """Return the lesser of a surprise and what the series' own tail makes of it."""
     u, excess = max(double(tail[0]), AT), max(double(tail[1]), 1.0 / LOG10)
@@ -39,7 +39,7 @@ def surprise(tail: np.ndarray, s: float) -> float:
     return min(s, own)
 
 
-@compiled
+@inlined
 def absorb(tail: np.ndarray, s: float) -> None:
     """Learn from a surprise; `tail` is threshold and mean excess, never lighter than Student's."""
     u = max(double(tail[0]), AT)

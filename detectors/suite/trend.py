@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.compiled import compiled, double
+from detectors.compiled import double, inlined
 from detectors.suite.location import SETTLED, clipped, learned, limit_of
 from detectors.suite.record import Record
 from detectors.suite.tuning import Tuning
@@ -11,13 +11,13 @@ SLOPE = 0.05
 """The slope learns at a twentieth of the level's pace; faster ones overshoot after every step."""
 
 
-@compiled
+@inlined
 def trend_deviation(row: Record, x: float, floor: float) -> float:
     """Distance from the forecast, in its root mean square."""
     return float(abs(x - row.holt - row.slope) / (row.holt_off + floor))
 
 
-@compiled
+@inlined
 def learn_trend(row: Record, x: float, floor: float, p: Tuning) -> None:
     """Absorb a sample."""
     before, slope = double(row.holt), double(row.slope)

@@ -8,46 +8,49 @@ from __future__ import annotations
 
 import math
 
-from detectors.compiled import compiled, double, signed
+import numpy as np
+
+from detectors.compiled import double, inlined, signed
 from detectors.suite.record import HOURS, WEEK, Record
 from detectors.suite.tuning import Tuning
 
 STEPS = 12.0
 """Steps of a byte in one doubling: 127 of them reach 1500 units, and two neighbours are 6 % apart."""
 FULL = 127
+_UNITS = np.array([math.exp2(code / STEPS) - 1.0 for code in range(FULL + 1)])
 UNIT = 0.25
 """A unit is so much of the usual distance from the level when the second day begins."""
 ROOM = 32.0
 """Units that a distance gets when it did not fit, so that the next may be larger still."""
 
 
-@compiled
+@inlined
 def code_of(distance: float, unit: float) -> int:
     """Return a distance as a byte."""
     steps = min(math.floor(STEPS * math.log2(1.0 + abs(distance) / unit) + 0.5), FULL)
     return int(steps if distance >= 0.0 else -steps)
 
 
-@compiled
+@inlined
 def distance_of(code: int, unit: float) -> float:
     """Return the distance that a byte stands for."""
-    size = float(unit * (2.0 ** (abs(code) / STEPS) - 1.0))
+    size = float(unit * _UNITS[abs(code)])
     return size if code >= 0 else -size
 
 
-@compiled
+@inlined
 def visits_of(row: Record, hour: int) -> int:
     """Return how often an hour of the week was seen; 3 means three times or more."""
     return signed(row.week_visits[hour >> 2]) >> (2 * (hour & 3)) & 3
 
 
-@compiled
+@inlined
 def week_of(row: Record, hour: int) -> float:
     """Return what an hour of the week usually brings."""
     return double(row.base) + distance_of(int(row.week[hour]), double(row.unit))
 
 
-@compiled
+@inlined
 def learn_week(row: Record, hour: int, mean: float, floor: float, p: Tuning) -> None:
     """Absorb an hour; of the first day, only how far apart its hours lie."""
     if row.hours < HOURS:
@@ -63,7 +66,7 @@ def learn_week(row: Record, hour: int, mean: float, floor: float, p: Tuning) -> 
         row.week_visits[hour >> 2] += 1 << (2 * (hour & 3))
 
 
-@compiled
+@inlined
 def _keep(row: Record, hour: int, distance: float) -> None:
     unit = double(row.unit)
     code = code_of(distance, unit)

@@ -1,15 +1,21 @@
 """What a row keeps of a series: in how few bytes, and that nothing that matters is lost in them."""
 
+import math
+
 import numpy as np
 import pytest
 
 from detectors.bank import allocate_pools, judge
 from detectors.catalog import Catalog
-from detectors.codes import code_of, value_of
+from detectors.codes import code_of, halved, value_of
 from detectors.residual import remember
 from detectors.roster import Roster
 from detectors.rows import BYTES_PER_SERIES, NEVER, ROW, UNUSED, WINDOW, allocate
 from detectors.stamps import FOREVER, age_of, stamp_of
+from detectors.stillness import STILL
+from detectors.suite import Tuning
+from detectors.suite.ahead import STRETCH
+from detectors.suite.novelty import words_of
 from detectors.suite.record import SUITE
 from detectors.tail import habit_at, habit_of, learn_own, learn_week, level_of, own_threshold
 from detectors.telemetry import Series
@@ -21,7 +27,7 @@ LINEAR, LOG, COUNT, ASINH = range(4)
 
 
 def test_a_series_costs_at_most_eight_hundred_bytes():
-    assert BYTES_PER_SERIES <= 800
+    assert BYTES_PER_SERIES + STILL.itemsize <= 800
     assert SUITE.itemsize <= 800
 
 
@@ -35,6 +41,29 @@ def test_what_every_sample_touches_lies_in_one_stretch_of_five_lines():
     seldom |= {"before", "before_scale", "home", "home_scale", "home_s", "spare"}
     ends = {name: ROW.fields[name][1] + ROW[name].itemsize for name in ROW.names}
     assert max(end for name, end in ends.items() if name not in seldom) <= 5 * 64
+
+
+def test_of_the_suites_record_only_the_hours_of_the_week_lie_behind_what_every_sample_touches():
+    behind = {name for name, (_, at) in SUITE.fields.items() if at >= STRETCH}
+    assert behind == {"week", "week_visits"}
+
+
+@pytest.mark.parametrize("y", [6.0, -1e-5, 1.9999999, 2.0, 3e9, 1e-30, 1e30])
+def test_whole_powers_of_two_are_what_the_library_says(y):
+    power, share = halved(y)
+    assert math.ldexp(share, power) == abs(y)
+    assert 1 <= share < 2
+
+
+@pytest.mark.parametrize("off", [0.0, 1e-16, -1e-16, 1e-10, -1e-10, 1e-8, -1e-8])
+def test_words_without_a_logarithm_are_those_with_one(off):
+    """Where a cell grows it must not matter how its size was found."""
+    tuning = Tuning()
+    for octave in np.arange(-30, 30) / 3:
+        extent = tuning.cells * 2.0**octave * (1 + off)
+        cells = [2.0 ** math.floor(math.log2(extent / tuning.cells) + k / 3) for k in range(3)]
+        expected = tuple(math.floor(7.3 / cell + k / 3) for k, cell in enumerate(cells))
+        assert tuple(map(int, words_of(7.3, extent, tuning))) == expected
 
 
 @pytest.mark.parametrize("shape", [LINEAR, COUNT])

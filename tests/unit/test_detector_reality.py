@@ -47,6 +47,17 @@ def test_flapping_is_one_episode():
     assert len({a.id for a in strong}) == 1
 
 
+@pytest.mark.parametrize("lasts", [20, 40, 80, 160])
+def test_the_return_to_a_level_from_before_is_no_second_anomaly_however_long_it_was_away(lasts):
+    detector = Detector("shop")
+    fleet(detector, 360)
+    column = noisy(360)
+    column[120 : 120 + lasts] += 60
+    feed(detector, Series("db", "cpu", "pod", unit="%"), minutes_of(360), column)
+    strong = [a for a in said(detector, 370) if a.score > 2]
+    assert len({a.id for a in strong}) == 1
+
+
 def test_a_counter_that_wraps_skips_one_step_and_says_nothing():
     detector = Detector("shop")
     fleet(detector, 120)

@@ -84,7 +84,6 @@ class DetectStage:
         self._saved_at_s = self._looked_at_s = self._clocks.elapsed_s()
         self._pause_s = settings.detect.snapshot_interval_s
         self._failed = False
-        self._evicted = 0
         self._tail: EvidenceTail | None = None
         self._consumer: Consumer
         self._ownership: Ownership
@@ -197,16 +196,15 @@ class DetectStage:
     def _report(self) -> None:
         owned = self._ownership.units.values()
         metrics.ACTIVE_SERIES.set(sum(each.unit.series for each in owned))
-        evicted = sum(each.unit.evicted for each in owned)
-        metrics.SERIES_EVICTED.inc(max(0, evicted - self._evicted))
-        if evicted > self._evicted:
+        crowded_out = sum(each.unit.newly_crowded_out() for each in owned)
+        metrics.SERIES_EVICTED.inc(crowded_out)
+        if crowded_out:
             log.warning(
-                "series evicted for lack of room: drop labels that vary, or raise max_series",
-                evicted=evicted - self._evicted,
+                "series forgotten or left out for lack of room: drop labels that vary, or raise max_series",
+                series=crowded_out,
                 max_series=self._settings.detect.max_series,
                 most=[each.unit.offender for each in owned],
             )
-        self._evicted = evicted
         for each in owned:
             for partition, offset in each.unit.offsets.items():
                 _, end = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)

@@ -78,6 +78,7 @@ class Unit:
         state = DecoderState()
         if snapshot is not None:
             state = self._restore(snapshot)
+        self._crowded_out = self._crowded_out_ever()
         self.builder = TelemetryBuilder(self._catalog, state, default_domain=settings.default_domain)
 
     def _restore(self, snapshot: Snapshot) -> DecoderState:
@@ -225,10 +226,16 @@ class Unit:
         """Series known to the detectors."""
         return sum(detector.catalog.living for detector in self._detectors.values())
 
-    @property
-    def evicted(self) -> int:
-        """Series forgotten for lack of room, ever."""
-        return sum(detector.evicted for detector in self._detectors.values())
+    def newly_crowded_out(self) -> int:
+        """Return how often a series was forgotten or found no row since this was asked last.
+
+        What a snapshot brings was told of before the restart.
+        """
+        before, self._crowded_out = self._crowded_out, self._crowded_out_ever()
+        return self._crowded_out - before
+
+    def _crowded_out_ever(self) -> int:
+        return sum(detector.evicted + detector.refused for detector in self._detectors.values())
 
     @property
     def offender(self) -> str:
