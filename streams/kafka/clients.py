@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import ConfigError
@@ -48,10 +48,17 @@ def producer(settings: KafkaSettings) -> Producer:
     )
 
 
-def consumer(settings: KafkaSettings, group: str, **options: Any) -> Consumer:
+def consumer(
+    settings: KafkaSettings,
+    group: str,
+    *,
+    on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
+    **options: Any,
+) -> Consumer:
     """Return a consumer that commits nothing by itself and starts at the beginning.
 
-    `options` are librdkafka properties with `_` for `.`.
+    `on_commit` hears, from the consumer's own calls, of commits that were not waited for. `options` are
+    librdkafka properties with `_` for `.`.
     """
     return _made(
         Consumer,
@@ -65,6 +72,7 @@ def consumer(settings: KafkaSettings, group: str, **options: Any) -> Consumer:
             "session.timeout.ms": int(settings.session_timeout_s * 1000),
             "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / 5),
             **{name.replace("_", "."): value for name, value in options.items()},
+            **({"on_commit": on_commit} if on_commit else {}),
         },
     )
 

@@ -72,7 +72,7 @@ class Packed:
     """A snapshot in pages, each compressed when it is asked for: who has a page need not ask for it.
 
     A page holds what the last snapshot's page of that number held as long as nothing in it changed: large
-    pieces begin on a page of their own. Valid as long as the snapshot is.
+    pieces begin on a page of their own. Valid as long as the snapshot is, or for ever once it is kept.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -100,6 +100,15 @@ class Packed:
         )
         self.manifest = MAGIC + _digest(header) + zlib.compress(header, 1)
         """What a snapshot is, and which pages belong to it."""
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size before compression."""
+        return sum(map(len, self._raw))
+
+    def keep(self) -> None:
+        """Copy what is the unit's own, so that the unit may go on."""
+        self._raw = [bytes(page) for page in self._raw]
 
     @property
     def sizes(self) -> dict[int, int]:
