@@ -18,6 +18,10 @@ Client = TypeVar("Client")
 
 MAX_MESSAGE_BYTES = 4_000_000
 """What our producers may send at all: a dead letter is a foreign record of any size plus our headers."""
+FETCH_WAIT_MS = 100
+"""How long a broker may think about a fetch that finds nothing. Kafka answers as soon as something comes; the
+embedded broker looks again after a share of it: with librdkafka's 500 a record was read 190 ms after it had
+been acknowledged (median of 40, nothing else running), with 100 after 18 ms, with 20 after 10."""
 
 
 def _base(settings: KafkaSettings) -> dict[str, Any]:
@@ -69,6 +73,7 @@ def consumer(
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": FETCH_WAIT_MS,
             "session.timeout.ms": int(settings.session_timeout_s * 1000),
             "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / 5),
             **{name.replace("_", "."): value for name, value in options.items()},

@@ -66,6 +66,7 @@ def test_only_pages_that_hold_something_new_are_written_again():
     rows = bytearray(range(250)) + bytearray(6)
     pieces = [b"a head that grows", memoryview(rows), b"tail"]
     before = of(detector=pieces)
+    before.keep()
     rows[70] ^= 1
     after = of(8, detector=[b"a head that grows and grows", memoryview(rows), b"tail"])
     # The head, and the second page of the rows: of four, behind the head's.
