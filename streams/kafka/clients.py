@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import ConfigError
@@ -56,13 +56,13 @@ def consumer(
     settings: KafkaSettings,
     group: str,
     *,
-    on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
+    callbacks: Mapping[str, Callable[..., None]] | None = None,
     **options: Any,
 ) -> Consumer:
     """Return a consumer that commits nothing by itself and starts at the beginning.
 
-    `on_commit` hears, from the consumer's own calls, of commits that were not waited for. `options` are
-    librdkafka properties with `_` for `.`.
+    `options` are librdkafka properties with `_` for `.`; `callbacks` (`on_commit`, `stats_cb`) are called
+    from within the consumer's own calls.
     """
     return _made(
         Consumer,
@@ -77,7 +77,7 @@ def consumer(
             "session.timeout.ms": int(settings.session_timeout_s * 1000),
             "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / 5),
             **{name.replace("_", "."): value for name, value in options.items()},
-            **({"on_commit": on_commit} if on_commit else {}),
+            **(callbacks or {}),
         },
     )
 

@@ -35,12 +35,15 @@ BUSY_S = 0.25
 what the last ones took: a turn is what a change has to wait for."""
 TURN_S = 0.1
 """How long a turn waits for a full batch; bounds the delay that batching adds."""
-QUEUED_KBYTES = 16_384
-"""Fetched and not yet decoded, at most: half a second of single samples or of log lines. librdkafka's own
-is four times that."""
-FETCHED_BYTES = 1_000_000
-"""Of one answer of a broker, compressed; what is in it is queued whole, whatever the queue's limit. Telemetry
-shrinks to a tenth, and the embedded broker sends all that it has up to librdkafka's default of 50 MB."""
+READ_AHEAD = {
+    # Fetched and not yet decoded, at most: half a second of single samples or of log lines. librdkafka's own
+    # is four times that.
+    "queued_max_messages_kbytes": 16_384,
+    # Of one answer of a broker, compressed; what is in it is queued whole, whatever the queue's limit.
+    # Telemetry shrinks to a tenth, and librdkafka's own limit is 50 MB.
+    "fetch_max_bytes": 1_000_000,
+}
+"""What is held of a topic whose producers are faster than we are."""
 SHORT_SNAPSHOT_S = 0.5
 SNAPSHOT_SHARE = 0.1
 """Of all time, at most, for snapshots that are not short: those of a million series take seconds, and are
@@ -132,9 +135,8 @@ class DetectStage:
             self._kafka,
             "detect",
             partition_assignment_strategy="cooperative-sticky",
-            queued_max_messages_kbytes=QUEUED_KBYTES,
-            fetch_max_bytes=FETCHED_BYTES,
-            on_commit=lambda *told: self._checkpoint.committed(*told),
+            callbacks={"on_commit": lambda *told: self._checkpoint.committed(*told)},
+            **READ_AHEAD,
         )
         self._emitter = Emitter(sender, self._kafka)
         dead = DeadLetters(sender, self._kafka, "detect")
