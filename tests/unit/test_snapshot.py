@@ -10,7 +10,7 @@ import pytest
 from streams.errors import StateError
 from streams.stages.detect import snapshot
 from streams.stages.detect.snapshot import Packed, Snapshot, decode, decode_whole, joined
-from streams.stages.detect.snapshot_store import MANIFEST, Found, LocalSnapshots, changed
+from streams.stages.detect.snapshot_store import MANIFEST, TURNS, Found, LocalSnapshots, changed
 from streams.stages.detect.watermark import WatermarkState
 from streams.wire.routed import Stamp
 
@@ -180,6 +180,16 @@ def test_a_snapshot_of_before_there_were_pages_is_read():
 def save(store, packed):
     for _ in store.save(packed):
         pass  # a turn of the loop
+
+
+@pytest.mark.parametrize(("pages", "turns"), [(3, 3), (20, 20), (90, 18)])
+def test_a_large_snapshot_is_not_spread_over_more_and_more_turns(pages, turns, tmp_path):
+    store = LocalSnapshots(tmp_path / "unit-3")
+    packed = of(8, detector=[bytes([number]) * PAGE for number in range(pages)])
+    assert packed.count == pages
+    assert sum(1 for _ in store.save(packed)) == turns <= TURNS
+    assert store.load().sequence == 8
+    store.close()
 
 
 def test_the_local_store_has_the_newest_whatever_it_had_before(tmp_path):

@@ -28,6 +28,9 @@ log = structlog.get_logger("headwater.detect")
 
 AT_ONCE = 8
 """Pages that are on their way at a time: all together would be a second copy of the snapshot."""
+TURNS = 20
+"""Of the loop, at most, over which the pages are spread: one to four of them a turn, each of which takes 5 to
+40 ms to digest, compress and write, by what is in it."""
 SLOTS = 2
 MANIFEST = -1
 """Its number among the pages of a slot."""
@@ -54,12 +57,15 @@ class LocalSnapshots:
     def save(self, packed: Packed) -> Iterator[None]:
         """Replace the snapshot, the manifest last: in one batch all pages would be held three times.
 
-        Stops after each page: to digest, compress and write one takes 5 to 40 ms, by what is in it.
+        Stops where enough has been done for a turn of the loop.
         """
+        at_a_turn, written = -(-packed.count // TURNS), 0
         for number in range(packed.count):
             if self._there[number : number + 1] != [packed.digest(number)]:
                 self._db[_page_key(number)] = packed.page(number)
-                yield
+                written += 1
+                if written % at_a_turn == 0:
+                    yield
         batch = WriteBatch(raw_mode=True)
         for number in range(len(packed.digests), len(self._there)):
             batch.delete(_page_key(number))
