@@ -28,7 +28,7 @@ class Hold:
         if closed_ms is not None and len(samples) and int(samples.ts_ms.min()) <= closed_ms:
             timely = samples.ts_ms > closed_ms
             late = len(samples) - int(timely.sum())
-            samples = SampleBatch(samples.ts_ms[timely], samples.series[timely], samples.value[timely])
+            samples = _chosen(samples, timely)
         else:
             late = 0
         if len(samples):
@@ -37,25 +37,24 @@ class Hold:
 
     def release(self, upto_ms: int) -> SampleBatch:
         """Take out everything at or before a time, in no particular order."""
-        everything = self.everything()
-        due = everything.ts_ms <= upto_ms
-        if due.all():
-            self._parts = []
-            return everything
-        kept = ~due
-        self._parts = [SampleBatch(everything.ts_ms[kept], everything.series[kept], everything.value[kept])]
-        return SampleBatch(everything.ts_ms[due], everything.series[due], everything.value[due])
+        due: list[SampleBatch] = []
+        kept: list[SampleBatch] = []
+        for part in self._parts:
+            is_due = part.ts_ms <= upto_ms
+            # As a rule a part is of one tick, and is not even copied.
+            if is_due.all():
+                due.append(part)
+            elif is_due.any():
+                due.append(_chosen(part, is_due))
+                kept.append(_chosen(part, ~is_due))
+            else:
+                kept.append(part)
+        self._parts = kept
+        return _together(due)
 
     def everything(self) -> SampleBatch:
         """Return all that is held, in one batch."""
-        parts = self._parts
-        if len(parts) == 1:
-            return parts[0]
-        return SampleBatch(
-            _joined([part.ts_ms for part in parts], np.int64),
-            _joined([part.series for part in parts], np.int32),
-            _joined([part.value for part in parts], np.float64),
-        )
+        return _together(self._parts)
 
 
 class LineHold:
@@ -106,6 +105,20 @@ class LineHold:
         for line in lines:
             end = -(-line[0] // self._tick_ms) * self._tick_ms
             self._ticks.setdefault(end, []).append(line)
+
+
+def _chosen(part: SampleBatch, which: NDArray[np.bool_]) -> SampleBatch:
+    return SampleBatch(part.ts_ms[which], part.series[which], part.value[which])
+
+
+def _together(parts: list[SampleBatch]) -> SampleBatch:
+    if len(parts) == 1:
+        return parts[0]
+    return SampleBatch(
+        _joined([part.ts_ms for part in parts], np.int64),
+        _joined([part.series for part in parts], np.int32),
+        _joined([part.value for part in parts], np.float64),
+    )
 
 
 def _joined(columns: list[NDArray[S]], code: type[S]) -> NDArray[S]:

@@ -336,10 +336,13 @@ _NO_SAMPLES = SampleBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty
 
 def _by_tick(due: SampleBatch, width: int) -> dict[int, SampleBatch]:
     """Part samples by the end of their tick; as a rule they are of one, and nothing is copied."""
+    if not len(due):
+        return {}
+    first, last = tick_of(np.array([due.ts_ms.min(), due.ts_ms.max()]), width).tolist()
+    if first == last:
+        return {first: due}
     ends = tick_of(due.ts_ms, width)
     ticks = np.unique(ends).tolist()
-    if len(ticks) < 2:
-        return dict.fromkeys(ticks, due)
     order = np.argsort(ends, kind="stable")
     begins = np.searchsorted(ends[order], ticks).tolist()
     parts = [order[begin:end] for begin, end in zip(begins, [*begins[1:], len(order)], strict=True)]

@@ -3,5 +3,6 @@
 from streams.kafka.clients import admin, consumer, headers_of, producer
 from streams.kafka.cluster import reach
 from streams.kafka.dead_letters import DeadLetters
+from streams.kafka.deliveries import Deliveries
 
-__all__ = ["DeadLetters", "admin", "consumer", "headers_of", "producer", "reach"]
+__all__ = ["DeadLetters", "Deliveries", "admin", "consumer", "headers_of", "producer", "reach"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer
@@ -18,6 +18,10 @@ Client = TypeVar("Client")
 
 MAX_MESSAGE_BYTES = 4_000_000
 """What our producers may send at all: a dead letter is a foreign record of any size plus our headers."""
+FETCH_WAIT_MS = 100
+"""How long a broker may think about a fetch that finds nothing. Kafka answers as soon as something comes; the
+embedded broker looks again after a share of it: with librdkafka's 500 a record was read 190 ms after it had
+been acknowledged (median of 40, nothing else running), with 100 after 18 ms, with 20 after 10."""
 
 
 def _base(settings: KafkaSettings) -> dict[str, Any]:
@@ -48,10 +52,17 @@ def producer(settings: KafkaSettings) -> Producer:
     )
 
 
-def consumer(settings: KafkaSettings, group: str, **options: Any) -> Consumer:
+def consumer(
+    settings: KafkaSettings,
+    group: str,
+    *,
+    callbacks: Mapping[str, Callable[..., None]] | None = None,
+    **options: Any,
+) -> Consumer:
     """Return a consumer that commits nothing by itself and starts at the beginning.
 
-    `options` are librdkafka properties with `_` for `.`.
+    `options` are librdkafka properties with `_` for `.`; `callbacks` (`on_commit`, `stats_cb`) are called
+    from within the consumer's own calls.
     """
     return _made(
         Consumer,
@@ -62,9 +73,11 @@ def consumer(settings: KafkaSettings, group: str, **options: Any) -> Consumer:
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": FETCH_WAIT_MS,
             "session.timeout.ms": int(settings.session_timeout_s * 1000),
             "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / 5),
             **{name.replace("_", "."): value for name, value in options.items()},
+            **(callbacks or {}),
         },
     )
 

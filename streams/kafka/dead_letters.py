@@ -6,6 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams import __version__
 from streams.errors import FatalError
+from streams.kafka.deliveries import Deliveries
 from streams.settings import KafkaSettings
 from streams.wire.deadletter import attempt_of, encode_headers
 from streams.wire.messages import DeadLetter
@@ -38,16 +39,16 @@ def headers_for(
 class DeadLetters:
     """Writes poison to the dead-letter topic and knows when it is safely there.
 
-    `put` only queues; nothing counts as dead-lettered before `flush` returned, and a source offset may be
-    passed only then. A dead-letter topic that cannot be written stops the stage: losing a record in silence
-    is worse.
+    `put` only queues; nothing counts as dead-lettered before `flush` returned or `has` said so, and a source
+    offset may be passed only then. A dead-letter topic that cannot be written stops the stage: losing a
+    record in silence is worse.
     """
 
     def __init__(self, producer: Producer, settings: KafkaSettings, stage: str) -> None:
         self._producer = producer
         self._topic = settings.topic(DLQ.name)
         self._stage = stage
-        self._failed: KafkaError | None = None
+        self._way = Deliveries()
 
     def put(self, record: RawRecord, error: Exception, now_ms: int) -> None:
         """Queue one record with its reason."""
@@ -57,8 +58,9 @@ class DeadLetters:
                 value=record.value,
                 key=record.key,
                 headers=list(headers_for(record, error, self._stage, now_ms)),
-                on_delivery=self._delivered,
+                on_delivery=self._way.arrived,
             )
+            self._way.sent()
         except BufferError:
             # The queue is full of poison: wait for the broker rather than for memory.
             self.flush()
@@ -75,13 +77,27 @@ class DeadLetters:
             Something could not be delivered.
         """
         left = self._producer.flush(DELIVERY_TIMEOUT_S)
-        if self._failed is not None:
-            raise self._stop(self._failed)
+        if self._way.refused is not None:
+            raise self._stop(self._way.refused)
         if left:
             raise FatalError(f"cannot write to {self._topic} for {DELIVERY_TIMEOUT_S:.0f} s; stopping")
 
-    def _delivered(self, error: KafkaError | None, _message: object) -> None:
-        self._failed = self._failed or error
+    def mark(self) -> int:
+        """Return what `has` is to be asked about all that was put so far."""
+        return self._way.mark()
+
+    def has(self, mark: int) -> bool:
+        """Whether all that was put before the mark is on the broker; does not wait.
+
+        Raises
+        ------
+        FatalError
+            Something could not be delivered.
+        """
+        there = self._way.has(mark)
+        if self._way.refused is not None:
+            raise self._stop(self._way.refused)
+        return there
 
     def _stop(self, error: KafkaError) -> FatalError:
         return FatalError(

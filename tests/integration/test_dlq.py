@@ -91,6 +91,10 @@ def test_a_letter_is_shown_whole_and_its_value_written_to_a_file(poisoned, dlq, 
     assert found["headers"] == {"origin": "a test"}
     assert (found["key"], found["source_ts_ms"], found["attempt"]) == ("cart", STAMP_MS, 1)
     assert found["reason"].startswith("value: expected a number")
+    # Which record, and what of it: topic, partition, offset, field.
+    _, told = dlq("show", str(offsets[POISON]))
+    assert f"{poisoned.settings.kafka.topic('headwater.metrics')}[0]@" in told.out
+    assert "value: expected a number" in told.out
 
 
 def test_a_replay_sends_every_letter_once_byte_for_byte_and_a_repeated_failure_is_counted(poisoned, dlq):

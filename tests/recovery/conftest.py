@@ -26,17 +26,26 @@ class Crashes:
     """Runs stages in processes of their own."""
 
     def _start(
-        self, settings: Settings, stage: str, step: str = "", nth: int = 0, up: Connection | None = None
+        self,
+        settings: Settings,
+        stage: str,
+        step: str = "",
+        nth: int = 0,
+        up: Connection | None = None,
+        counted: str = "",
     ) -> ForkServerProcess:
         process = PROCESSES.Process(
-            target=victim.run, args=(settings.model_dump_json(), stage, step, nth, up), daemon=True
+            target=victim.run, args=(settings.model_dump_json(), stage, step, nth, up, counted), daemon=True
         )
         process.start()
         return process
 
-    def kill_at(self, settings: Settings, stage: str, step: str, nth: int) -> None:
-        """Run a stage until it has reached a step for the nth time, and not an instruction further."""
-        process = self._start(settings, stage, step, nth)
+    def kill_at(self, settings: Settings, stage: str, step: str, nth: int, counted: str = "") -> None:
+        """Run a stage until it has reached a step for the nth time, and not an instruction further.
+
+        With `counted`, the first time after that other step was reached n times.
+        """
+        process = self._start(settings, stage, step, nth, counted=counted)
         try:
             process.join(90)
             assert process.exitcode == -signal.SIGKILL, f"it never came to step {step!r} {nth} times"

@@ -8,12 +8,15 @@ from streams.wire.codec import decode
 from streams.wire.messages import EvidenceRecord
 from tests.shop_on_kafka import evidence_until, sayings
 
-NTH = 14
-"""Of at least 17 batches: in the middle of the fault, with much delivered, saved and committed already."""
+NTH = 73
+"""Of at least 81 batches: in the middle of the fault, with much delivered, saved and committed already."""
+PLACES = [(step, NTH) for step in Step if step is not Step.AHEAD]
+# A snapshot is four to five turns on its way: evidence, disk, pages, manifest. One of these finds it in each.
+PLACES += [(Step.AHEAD, NTH - turn) for turn in range(5)]
 
 
 def quick(settings):
-    """Snapshots after every batch, and no silent topic to wait for: every turn passes every step."""
+    """A snapshot as soon as the last is written, and no silent topic to wait for."""
     changes = {
         "snapshot_interval_s": 0.001,
         "topics": ("headwater.metrics", "headwater.deploys", "headwater.topology"),
@@ -35,12 +38,14 @@ def settled_incidents(messages, settle_ms):
     return {each.id: each for each in revisions if each.settled}
 
 
-@pytest.mark.parametrize("step", list(Step), ids=lambda step: step.name.lower())
-def test_a_kill_changes_nothing_that_is_said(step, new_wire, shop, crashes, one_run):
+@pytest.mark.parametrize(
+    ("step", "batch"), PLACES, ids=[f"{step.name.lower()}-{batch}" for step, batch in PLACES]
+)
+def test_a_kill_changes_nothing_that_is_said(step, batch, new_wire, shop, crashes, one_run):
     wire = new_wire()
     settings = quick(wire.settings)
     wire.publish(shop.records)
-    crashes.kill_at(settings, "detect", step, NTH)
+    crashes.kill_at(settings, "detect", step, batch, counted=Step.READ)
     with crashes.running(settings, "detect"):
         found = evidence_until(wire, shop.end_ms - 30_000)
 

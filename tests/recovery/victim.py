@@ -30,14 +30,24 @@ class Announced(Health):
             self._up = None
 
 
-def run(settings_json: str, stage: str, step: str = "", nth: int = 0, up: Connection | None = None) -> None:
-    """Run a stage until SIGTERM, or until it has reached `step` for the nth time."""
+def run(
+    settings_json: str,
+    stage: str,
+    step: str = "",
+    nth: int = 0,
+    up: Connection | None = None,
+    counted: str = "",
+) -> None:
+    """Run a stage until SIGTERM, or until it has reached `step` for the nth time.
+
+    With `counted`, until it reaches `step` after that other one was reached `nth` times.
+    """
     settings = Settings(**json.loads(settings_json))
     seen: Counter[str] = Counter()
 
     def reached(here: str) -> None:
         seen[here] += 1
-        if here.startswith(step) and seen[here] == nth:
+        if nth and here.startswith(step) and seen[counted or here] >= nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
     stop = threading.Event()
@@ -46,8 +56,8 @@ def run(settings_json: str, stage: str, step: str = "", nth: int = 0, up: Connec
     if stage == "detect":
         from streams.stages.detect import DetectStage
 
-        # Small batches, so that a crash falls between them.
-        DetectStage(settings, health, reached=reached, batch=100).run(stop)
+        # Small batches, so that a crash falls between them; a snapshot takes several.
+        DetectStage(settings, health, reached=reached, batch=20).run(stop)
     elif stage == "route":
         from streams.stages.route import RouteStage
 

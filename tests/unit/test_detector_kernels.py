@@ -27,7 +27,8 @@ said = 0
 for minute in range(1, 90):
     now = minute * 60_000
     value = 20.0 + (minute * 7 + np.arange(len(names))) % 5 + 60.0 * (minute > 80)
-    detector.observe(SampleBatch(np.full(len(names), now), numbers, value))
+    for _ in range(2):  # as a producer does that was not sure
+        detector.observe(SampleBatch(np.full(len(names), now), numbers, value))
     detector.observe_logs(LogBatch([now], ["s-1"], [None], ["INFO"], [f"user {minute} came"]))
     said += len(detector.advance(now))
 after = compiled()

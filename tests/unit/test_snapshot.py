@@ -10,7 +10,7 @@ import pytest
 from streams.errors import StateError
 from streams.stages.detect import snapshot
 from streams.stages.detect.snapshot import Packed, Snapshot, decode, decode_whole, joined
-from streams.stages.detect.snapshot_store import MANIFEST, Found, LocalSnapshots, changed
+from streams.stages.detect.snapshot_store import MANIFEST, TURNS, Found, LocalSnapshots, changed
 from streams.stages.detect.watermark import WatermarkState
 from streams.wire.routed import Stamp
 
@@ -66,11 +66,20 @@ def test_only_pages_that_hold_something_new_are_written_again():
     rows = bytearray(range(250)) + bytearray(6)
     pieces = [b"a head that grows", memoryview(rows), b"tail"]
     before = of(detector=pieces)
+    before.keep()
     rows[70] ^= 1
     after = of(8, detector=[b"a head that grows and grows", memoryview(rows), b"tail"])
     # The head, and the second page of the rows: of four, behind the head's.
     assert changed(before.digests, after.digests) == [0, 2]
     assert joined(read(after).blobs["detector"]) == b"a head that grows and grows" + rows + b"tail"
+
+
+def test_a_snapshot_that_is_kept_does_not_change_with_what_goes_on():
+    rows = bytearray(range(250))
+    kept = of(detector=[b"a head", memoryview(rows)])
+    kept.keep()
+    rows[70] ^= 1
+    assert joined(read(kept).blobs["detector"]) == b"a head" + bytes(range(250))
 
 
 def flipped(data, at):
@@ -168,16 +177,31 @@ def test_a_snapshot_of_before_there_were_pages_is_read():
             decode_whole(damaged)
 
 
+def save(store, packed):
+    for _ in store.save(packed):
+        pass  # a turn of the loop
+
+
+@pytest.mark.parametrize(("pages", "turns"), [(3, 3), (20, 20), (90, 18)])
+def test_a_large_snapshot_is_not_spread_over_more_and_more_turns(pages, turns, tmp_path):
+    store = LocalSnapshots(tmp_path / "unit-3")
+    packed = of(8, detector=[bytes([number]) * PAGE for number in range(pages)])
+    assert packed.count == pages
+    assert sum(1 for _ in store.save(packed)) == turns <= TURNS
+    assert store.load().sequence == 8
+    store.close()
+
+
 def test_the_local_store_has_the_newest_whatever_it_had_before(tmp_path):
     store = LocalSnapshots(tmp_path / "unit-3")
     store._db[b"snapshot"], store._db[b"sequence"] = of_before(SNAPSHOT), b"7"
     assert (store.sequence, store.load()) == (7, SNAPSHOT)
     for sequence, size in ((8, 700), (9, 500), (10, 900)):
-        store.save(of(sequence, detector=bytes(range(200)) * (size // 100)))
+        save(store, of(sequence, detector=bytes(range(200)) * (size // 100)))
         assert store.sequence == store.load().sequence == sequence
         assert joined(store.load().blobs["detector"]) == bytes(range(200)) * (size // 100)
     store.close()
     again = LocalSnapshots(tmp_path / "unit-3")
-    again.save(of(11, detector=b"all anew" * 50))
+    save(again, of(11, detector=b"all anew" * 50))
     assert joined(again.load().blobs["detector"]) == b"all anew" * 50
     again.close()

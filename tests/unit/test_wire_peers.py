@@ -1,5 +1,6 @@
 """Who is called, from what clients say; plug-in decoders."""
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -104,4 +105,19 @@ def test_an_entry_point_that_is_no_decoder_is_named(monkeypatch):
     monkeypatch.setattr(EntryPoint, "load", lambda _self: NOT_A_DECODER)
     monkeypatch.setattr("streams.wire.decoders.table.entry_points", lambda group: [point])
     with pytest.raises(ConfigError, match=r"headwater\.decoders:broken"):
+        Decoders()
+
+
+def test_a_package_that_cannot_be_loaded_is_named(monkeypatch):
+    point = EntryPoint("broken", "no_such_module:DECODER", "headwater.decoders")
+    monkeypatch.setattr("streams.wire.decoders.table.entry_points", lambda group: [point])
+    with pytest.raises(ConfigError, match=r":broken = no_such_module:DECODER cannot be loaded"):
+        Decoders()
+
+
+def test_a_package_does_not_take_the_place_of_a_decoder_in_silence(monkeypatch):
+    point = EntryPoint("mine", "x:y", "headwater.decoders")
+    monkeypatch.setattr(EntryPoint, "load", lambda _self: replace(PLUGGED, name="otlp_metrics"))
+    monkeypatch.setattr("streams.wire.decoders.table.entry_points", lambda group: [point])
+    with pytest.raises(ConfigError, match=r"mine: there is a decoder 'otlp_metrics' already"):
         Decoders()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import Producer
 
 from streams.errors import FatalError
+from streams.kafka import Deliveries
 from streams.settings import KafkaSettings
 from streams.wire.codec import encode
 from streams.wire.messages import EvidenceRecord
 from streams.wire.topics import EVIDENCE
-
-DELIVERY_TIMEOUT_S = 60.0
 
 
 class Emitter:
@@ -21,7 +20,7 @@ class Emitter:
     def __init__(self, producer: Producer, settings: KafkaSettings) -> None:
         self._producer = producer
         self._topic = settings.topic(EVIDENCE.name)
-        self._failures: list[KafkaError] = []
+        self._way = Deliveries()
 
     def send(self, records: Iterable[EvidenceRecord]) -> None:
         """Queue records; waits when the queue is full, so that memory stays bounded."""
@@ -29,32 +28,30 @@ class Emitter:
             value, key = encode(record), record.domain.encode()
             while True:
                 try:
-                    self._producer.produce(self._topic, value=value, key=key, on_delivery=self._delivered)
+                    self._producer.produce(self._topic, value=value, key=key, on_delivery=self._way.arrived)
+                    self._way.sent()
                     break
                 except BufferError:
                     self._producer.poll(0.1)
         self._producer.poll(0)
-        self._raise_failures()
+        self._raise_if_refused()
 
-    def flush(self) -> None:
-        """Wait until everything queued is on the broker.
+    def mark(self) -> int:
+        """Return what `has` is to be asked about all that was sent so far."""
+        return self._way.mark()
+
+    def has(self, mark: int) -> bool:
+        """Whether all that was sent before the mark is on the broker; does not wait.
 
         Raises
         ------
         FatalError
             Something was not delivered: nothing after it may be committed.
         """
-        left = self._producer.flush(DELIVERY_TIMEOUT_S)
-        self._raise_failures()
-        if left:
-            raise FatalError(
-                f"{left} records for {self._topic} were not delivered in {DELIVERY_TIMEOUT_S:.0f} s"
-            )
+        there = self._way.has(mark)
+        self._raise_if_refused()
+        return there
 
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            self._failures.append(error)
-
-    def _raise_failures(self) -> None:
-        if self._failures:
-            raise FatalError(f"cannot write to {self._topic}: {self._failures[0].str()}")
+    def _raise_if_refused(self) -> None:
+        if self._way.refused is not None:
+            raise FatalError(f"cannot write to {self._topic}: {self._way.refused.str()}")

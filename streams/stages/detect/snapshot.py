@@ -72,34 +72,62 @@ class Packed:
     """A snapshot in pages, each compressed when it is asked for: who has a page need not ask for it.
 
     A page holds what the last snapshot's page of that number held as long as nothing in it changed: large
-    pieces begin on a page of their own. Valid as long as the snapshot is.
+    pieces begin on a page of their own. Valid as long as the snapshot is, or for ever once it is kept.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.sequence = snapshot.sequence
-        names = sorted(snapshot.blobs)
-        self._raw = list(_paged(chain.from_iterable(_pieces(snapshot.blobs[name]) for name in names)))
+        pieces = {name: _pieces(snapshot.blobs[name]) for name in sorted(snapshot.blobs)}
+        self._raw = list(_paged(chain.from_iterable(pieces.values())))
+        self._digests: list[bytes] = []
         self._packed: dict[int, bytes] = {}
-        self.digests = [_digest(page) for page in self._raw]
-        header = orjson.dumps(
-            {
-                "unit": snapshot.unit,
-                "sequence": snapshot.sequence,
-                "offsets": _rows(snapshot.offsets),
-                "watermark_ms": snapshot.watermark.value_ms,
-                "high_ms": _rows(snapshot.watermark.high_ms),
-                "progress_ms": dict(snapshot.progress_ms),
-                "stamps": [
-                    [topic, number, {source: list(stamp) for source, stamp in sorted(stamps.items())}]
-                    for (topic, number), stamps in sorted(snapshot.stamps.items())
-                ],
-                "blobs": [[name, sum(map(len, _pieces(snapshot.blobs[name])))] for name in names],
-                "pages": [digest.hex() for digest in self.digests],
-            },
-            option=orjson.OPT_SORT_KEYS,
-        )
-        self.manifest = MAGIC + _digest(header) + zlib.compress(header, 1)
+        self._header = {
+            "unit": snapshot.unit,
+            "sequence": snapshot.sequence,
+            "offsets": _rows(snapshot.offsets),
+            "watermark_ms": snapshot.watermark.value_ms,
+            "high_ms": _rows(snapshot.watermark.high_ms),
+            "progress_ms": dict(snapshot.progress_ms),
+            "stamps": [
+                [topic, number, {source: list(stamp) for source, stamp in sorted(stamps.items())}]
+                for (topic, number), stamps in sorted(snapshot.stamps.items())
+            ],
+            "blobs": [[name, sum(map(len, each))] for name, each in pieces.items()],
+        }
+
+    @property
+    def manifest(self) -> bytes:
         """What a snapshot is, and which pages belong to it."""
+        digests = {"pages": [digest.hex() for digest in self.digests]}
+        header = orjson.dumps(self._header | digests, option=orjson.OPT_SORT_KEYS)
+        return MAGIC + _digest(header) + zlib.compress(header, 1)
+
+    @property
+    def count(self) -> int:
+        """Number of pages."""
+        return len(self._raw)
+
+    @property
+    def digests(self) -> list[bytes]:
+        """Digest of each page."""
+        if self._raw:
+            self.digest(len(self._raw) - 1)
+        return self._digests
+
+    def digest(self, number: int) -> bytes:
+        """Return the digest of a page."""
+        while len(self._digests) <= number:
+            self._digests.append(_digest(self._raw[len(self._digests)]))
+        return self._digests[number]
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size before compression."""
+        return sum(map(len, self._raw))
+
+    def keep(self) -> None:
+        """Copy what is the unit's own, so that the unit may go on."""
+        self._raw = [bytes(page) for page in self._raw]
 
     @property
     def sizes(self) -> dict[int, int]:

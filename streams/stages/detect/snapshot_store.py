@@ -9,7 +9,7 @@ compaction. Locally there is one: should it be broken by a crash, the topic has 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,22 +18,25 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from rocksdict import Options, Rdict, WriteBatch
 
 from streams.errors import FatalError, StateError
-from streams.kafka import consumer, headers_of
+from streams.kafka import Deliveries, consumer, headers_of
 from streams.settings import KafkaSettings
 from streams.stages.detect.snapshot import Packed, Snapshot, decode, decode_whole
+from streams.stages.detect.wait import NEXT_TURN, Wait
 from streams.wire.topics import SNAPSHOTS
 
 log = structlog.get_logger("headwater.detect")
 
 AT_ONCE = 8
 """Pages that are on their way at a time: all together would be a second copy of the snapshot."""
+TURNS = 20
+"""Of the loop, at most, over which the pages are spread: one to four of them a turn, each of which takes 5 to
+40 ms to digest, compress and write, by what is in it."""
 SLOTS = 2
 MANIFEST = -1
 """Its number among the pages of a slot."""
 WHOLE_EVERY = 100
 """Snapshots after which every page is written again. Should a process that has lost the unit without knowing
 it write a page in between, the slot is not whole until then."""
-DELIVERY_TIMEOUT_S = 60.0
 READ_TIMEOUT_S = 60.0
 
 
@@ -51,14 +54,18 @@ class LocalSnapshots:
         self._there: list[bytes] = []
         """Digests of the pages that were written since it was opened."""
 
-    def save(self, packed: Packed) -> None:
-        """Replace the snapshot, the manifest last: in one batch all pages would be held three times."""
-        wanted = changed(self._there, packed.digests)
-        for first in range(0, len(wanted), AT_ONCE):
-            batch = WriteBatch(raw_mode=True)
-            for number in wanted[first : first + AT_ONCE]:
-                batch.put(_page_key(number), packed.page(number))
-            self._db.write(batch)
+    def save(self, packed: Packed) -> Iterator[None]:
+        """Replace the snapshot, the manifest last: in one batch all pages would be held three times.
+
+        Stops where enough has been done for a turn of the loop.
+        """
+        at_a_turn, written = -(-packed.count // TURNS), 0
+        for number in range(packed.count):
+            if self._there[number : number + 1] != [packed.digest(number)]:
+                self._db[_page_key(number)] = packed.page(number)
+                written += 1
+                if written % at_a_turn == 0:
+                    yield
         batch = WriteBatch(raw_mode=True)
         for number in range(len(packed.digests), len(self._there)):
             batch.delete(_page_key(number))
@@ -152,34 +159,36 @@ class TopicSnapshots:
         self._settings = settings
         self._producer = producer
         self._topic = settings.topic(SNAPSHOTS.name)
-        self._failures: list[KafkaError] = []
 
-    def save(self, unit: int, packed: Packed, there: list[bytes]) -> None:
-        """Write what is not `there` in the slot, then the manifest; returns when the broker has it.
+    def save(self, unit: int, packed: Packed, there: list[bytes]) -> Iterator[Wait]:
+        """Write what is not `there` in the slot, then the manifest; at its end the broker has it.
 
-        Raises
-        ------
-        FatalError
-            A page could not be delivered.
+        Stops where the broker must have what was written before more is. The waits raise FatalError when it
+        refuses.
         """
-        self._failures.clear()
         slot = packed.sequence % SLOTS
-        for count, number in enumerate(changed(there, packed.digests), start=1):
-            self._put(unit, f"{slot}/{number}", packed.page(number), packed.sequence)
-            if count % AT_ONCE == 0:
-                self._deliver()
-        self._deliver()
+        way = Deliveries()
+        missing = changed(there, packed.digests)
+        for first in range(0, len(missing), AT_ONCE):
+            for number in missing[first : first + AT_ONCE]:
+                self._put(way, unit, f"{slot}/{number}", packed.page(number), packed.sequence)
+            yield self._delivered(way)
         # Last, and alone: what it names is there before it.
-        self._put(unit, f"{slot}/{MANIFEST}", packed.manifest, packed.sequence)
-        self._deliver()
+        self._put(way, unit, f"{slot}/{MANIFEST}", packed.manifest, packed.sequence)
+        yield self._delivered(way)
 
-    def _deliver(self) -> None:
-        left = self._producer.flush(DELIVERY_TIMEOUT_S)
-        if self._failures or left:
-            reason = self._failures[0].str() if self._failures else f"no answer in {DELIVERY_TIMEOUT_S:.0f} s"
-            raise FatalError(f"cannot write a snapshot to {self._topic}: {reason}")
+    def _delivered(self, way: Deliveries) -> Wait:
+        mark = way.mark()
 
-    def _put(self, unit: int, key: str, value: bytes, sequence: int) -> None:
+        def is_over() -> bool:
+            there = way.has(mark)
+            if way.refused is not None:
+                raise FatalError(f"cannot write a snapshot to {self._topic}: {way.refused.str()}")
+            return there
+
+        return Wait(f"a snapshot on {self._topic}", is_over)
+
+    def _put(self, way: Deliveries, unit: int, key: str, value: bytes, sequence: int) -> None:
         while True:
             try:
                 self._producer.produce(
@@ -188,15 +197,12 @@ class TopicSnapshots:
                     key=key.encode(),
                     partition=unit,
                     headers=[("sequence", str(sequence).encode())],
-                    on_delivery=self._delivered,
+                    on_delivery=way.arrived,
                 )
+                way.sent()
                 return
             except BufferError:
                 self._producer.poll(0.1)
-
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            self._failures.append(error)
 
     def newest_sequence(self, unit: int) -> int | None:
         """Return the sequence of the last page written, whole snapshot or not; None when there is none."""
@@ -285,19 +291,17 @@ class SnapshotStore:
                 log.error("local snapshot skipped", unit=self.unit, sequence=local, reason=str(error))
         return self._topic.load(self.unit) if newest is not None else None
 
-    def save_locally(self, snapshot: Snapshot) -> Packed:
-        """Write it here; returns what `publish` writes. Valid as long as the snapshot is."""
-        packed = Packed(snapshot)
-        if self._local is not None:
-            self._local.save(packed)
-        return packed
+    def save_locally(self, packed: Packed) -> Iterator[Wait]:
+        """Write it here; stops where enough has been done for a turn."""
+        for _ in self._local.save(packed) if self._local is not None else ():
+            yield NEXT_TURN
 
-    def publish(self, packed: Packed) -> None:
-        """Write it to the topic and wait until it is there."""
+    def publish(self, packed: Packed) -> Iterator[Wait]:
+        """Write it to the topic; stops where it has to be there before more follows. At its end all is."""
         slot = packed.sequence % SLOTS
         there = self._there[slot]
         self._there[slot] = []  # should it fail halfway, nobody knows what is there
-        self._topic.save(self.unit, packed, [] if packed.sequence % WHOLE_EVERY < SLOTS else there)
+        yield from self._topic.save(self.unit, packed, [] if packed.sequence % WHOLE_EVERY < SLOTS else there)
         self._there[slot] = packed.digests
         self._sizes.update(packed.sizes)
         self.size_bytes = sum(self._sizes[number] for number in range(len(packed.digests)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from threading import Event
@@ -34,12 +35,15 @@ BUSY_S = 0.25
 what the last ones took: a turn is what a change has to wait for."""
 TURN_S = 0.1
 """How long a turn waits for a full batch; bounds the delay that batching adds."""
-QUEUED_KBYTES = 16_384
-"""Fetched and not yet decoded, at most: half a second of single samples or of log lines. librdkafka's own
-is four times that."""
-FETCHED_BYTES = 1_000_000
-"""Of one answer of a broker, compressed; what is in it is queued whole, whatever the queue's limit. Telemetry
-shrinks to a tenth, and the embedded broker sends all that it has up to librdkafka's default of 50 MB."""
+READ_AHEAD = {
+    # Fetched and not yet decoded, at most: half a second of single samples or of log lines. librdkafka's own
+    # is four times that.
+    "queued_max_messages_kbytes": 16_384,
+    # Of one answer of a broker, compressed; what is in it is queued whole, whatever the queue's limit.
+    # Telemetry shrinks to a tenth, and librdkafka's own limit is 50 MB.
+    "fetch_max_bytes": 1_000_000,
+}
+"""What is held of a topic whose producers are faster than we are."""
 SHORT_SNAPSHOT_S = 0.5
 SNAPSHOT_SHARE = 0.1
 """Of all time, at most, for snapshots that are not short: those of a million series take seconds, and are
@@ -54,11 +58,12 @@ class DetectStage:
       1. reads a batch of records;
       2. decodes it and feeds the detectors; poison is queued for the dead-letter topic;
       3. lets event time go on and queues the evidence of the ticks that ended.
-    Every `snapshot_interval_s`, and before a unit is given away
-      4. waits until all evidence and dead letters are on the broker;
-      5. writes the snapshot (state and the source offsets that are in it) to the local store;
-      6. writes it to the compacted topic and waits until it is there;
-      7. commits the source offsets, for those who watch the lag.
+    Every `snapshot_interval_s`, and before a unit is given away, it takes a snapshot (state and the source
+    offsets that are in it). Turns go on, and as soon as the broker allows each of them
+      4. all evidence and dead letters up to the snapshot are on the broker;
+      5. the snapshot is written to the local store;
+      6. it is written to the compacted topic, and is there;
+      7. the source offsets are committed, for those who watch the lag.
     A restart goes on from the *snapshot's* offsets. Whatever happened after it happens again in the same
     way: the same evidence under the same ids, which every reader upserts.
     """
@@ -81,7 +86,7 @@ class DetectStage:
         self._max_batch = batch
         self._batch = min(batch, FIRST_BATCH)
         self._look_every_s = look_every_s
-        self._saved_at_s = self._looked_at_s = self._clocks.elapsed_s()
+        self._began_at_s = self._saved_at_s = self._looked_at_s = self._clocks.elapsed_s()
         self._pause_s = settings.detect.snapshot_interval_s
         self._failed = False
         self._tail: EvidenceTail | None = None
@@ -129,14 +134,16 @@ class DetectStage:
             self._kafka,
             "detect",
             partition_assignment_strategy="cooperative-sticky",
-            queued_max_messages_kbytes=QUEUED_KBYTES,
-            fetch_max_bytes=FETCHED_BYTES,
+            callbacks={"on_commit": lambda *told: self._checkpoint.committed(*told)},
+            **READ_AHEAD,
         )
         self._emitter = Emitter(sender, self._kafka)
         dead = DeadLetters(sender, self._kafka, "detect")
         self._ownership = Ownership(self._settings, self._clocks, found, self._consumer, sender)
         self._intake = Intake(self._settings, self._ownership, self._emitter, dead, self._clocks.now_ms)
-        self._checkpoint = Checkpoint(self._consumer, self._emitter, dead, self._reached)
+        self._checkpoint = Checkpoint(
+            self._consumer, sender, self._emitter, dead, self._reached, self._clocks.elapsed_s
+        )
         if self._ownership.count > 1:
             evidence = topic(EVIDENCE.name)
             self._tail = EvidenceTail(self._kafka, evidence, len(found.topics[evidence].partitions))
@@ -171,10 +178,15 @@ class DetectStage:
         now_s = self._clocks.elapsed_s()
         if taken:
             self._batch = _next_batch(taken, now_s - began_s, self._batch, self._max_batch)
-        if now_s - self._saved_at_s >= self._pause_s:
+            if not self._checkpoint.is_idle:
+                self._reached(Step.AHEAD)
+        self._checkpoint.go_on()
+        if self._checkpoint.is_idle and now_s - self._began_at_s >= self._pause_s:
             self._save(list(self._ownership.units))
             over_s = self._clocks.elapsed_s() - now_s - SHORT_SNAPSHOT_S
             self._pause_s = max(self._settings.detect.snapshot_interval_s, over_s / SNAPSHOT_SHARE)
+        if self._checkpoint.is_idle:
+            self._saved_at_s = self._began_at_s
         if now_s - self._looked_at_s >= self._look_every_s:
             self._looked_at_s = now_s
             self._ownership.look_for_new_partitions()
@@ -187,10 +199,10 @@ class DetectStage:
                     owned.unit.follow(domain, watermark_ms)
 
     def _save(self, numbers: list[int]) -> None:
-        """Steps 4 to 7."""
-        self._saved_at_s = self._clocks.elapsed_s()
+        """Begin steps 4 to 7."""
+        self._began_at_s = self._clocks.elapsed_s()
         units = self._ownership.units
-        self._checkpoint.save([units[number] for number in numbers if number in units])
+        self._checkpoint.begin([units[number] for number in numbers if number in units])
         self._report()
 
     def _report(self) -> None:
@@ -218,17 +230,23 @@ class DetectStage:
         self._health.ready()
         # Now, not while records wait: the first ticks were held up by most of a second, or a compilation.
         load_kernels()
+        # Nothing that has been loaded until now is garbage: looking through it took 30 to 60 ms a second.
+        gc.collect()
+        gc.freeze()
 
     def _on_revoke(self, _: Consumer, units: list[TopicPartition]) -> None:
         try:
             if not self._failed:
+                self._checkpoint.finish()
                 self._save([each.partition for each in units])
+                self._checkpoint.finish()
         finally:
             self._drop(units)
 
     def _on_lost(self, _: Consumer, units: list[TopicPartition]) -> None:
         # Somebody else owns them already and goes on from our last snapshot: writing one now would be late.
         log.warning("units lost", units=[each.partition for each in units])
+        self._checkpoint.forget(each.partition for each in units)
         self._drop(units)
 
     def _drop(self, units: list[TopicPartition]) -> None:

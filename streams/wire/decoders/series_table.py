@@ -18,9 +18,10 @@ _DOMAIN_BITS = 32
 class SeriesTable:
     """Open addressing over 128-bit hashes, at most half full.
 
-    Values pack the domain's index (high 32 bits) and the series' number (low 32 bits). Two series collide
-    with a chance of 2⁻¹²⁸ a pair, for one million series 10⁻²⁷; the seed is secret to the process, so
-    nobody can compute a collision beforehand. Nothing that is published depends on it.
+    Values pack the domain's index (high 32 bits) and the series' number (low 32 bits). Labels that nobody has
+    chosen to collide do so with a chance of 2⁻¹²⁸ a pair, for one million series 10⁻²⁷. The seed is secret to
+    the process, and each process has another; the hash is no cryptographic one, so a producer who is an enemy
+    might make two series of his into one. Nothing that is published depends on it.
     """
 
     def __init__(self, capacity: int = 1 << 12) -> None:

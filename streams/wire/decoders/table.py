@@ -318,10 +318,20 @@ def _unframed(value: bytes) -> bytes:
 
 
 def _plugged_in() -> list[Decoder]:
-    found = []
+    found: list[Decoder] = []
     for point in entry_points(group=ENTRY_POINTS):
-        decoder = point.load()
+        where = f"entry point {ENTRY_POINTS}:{point.name}"
+        try:
+            decoder = point.load()
+        except Exception as error:  # another package's code may raise anything
+            raise ConfigError(
+                f"{where} = {point.value} cannot be loaded: {error!r}; mend or remove it"
+            ) from None
         if not isinstance(decoder, Decoder):
-            raise ConfigError(f"entry point {ENTRY_POINTS}:{point.name} is no Decoder")
+            raise ConfigError(f"{where} is no Decoder")
+        if decoder.name in {each.name for each in (*BUILT_IN, *found)}:
+            raise ConfigError(
+                f"{where}: there is a decoder {decoder.name!r} already; give it a name of its own"
+            )
         found.append(decoder)
     return found
