@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 
 INTERRUPTED = 130
 """Exit code of a command that was interrupted: 128 and the number of the signal, as shells have it."""
@@ -42,6 +43,8 @@ def children_leave_interrupts() -> Iterator[None]:
     until the block ends; ignoring it instead would lose one that comes while they are being started.
     """
     with held():
+        # The tracker that comes with the first child ends its own start by unblocking: that must be over.
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield

@@ -213,7 +213,7 @@ def test_a_ctrl_c_while_the_stages_are_loaded_ends_all_without_a_word(wire, tmp_
             assert run.process.poll() is None
         os.killpg(run.process.pid, signal.SIGINT)  # as a terminal sends it: to all of them
 
-        assert run.process.wait(60) == 0
+        assert run.process.wait(60) == 0, run.lines()
     assert not [line for line in run.lines() if "Traceback" in line or "KeyboardInterrupt" in line]
 
 
