@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -31,7 +32,8 @@ def main(name: str, settings_fields: dict[str, Any], parent: Connection) -> None
     threading.Thread(target=_stop_with_parent, args=(parent, stop), daemon=True).start()
     health = Health()
     endpoint = Endpoint(ServeSettings(port=0), health.is_alive, lambda: health.waiting_for)
-    parent.send(endpoint.port)
+    with suppress(OSError):  # it is gone already: then we stop, and there is nobody to tell
+        parent.send(endpoint.port)
     code = run_stage(name, settings, health, stop)
     # Not sys.exit: a library's thread that does not end must not keep a failed stage alive.
     os._exit(code)

@@ -242,6 +242,22 @@ def away(tmp_path):
     return Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"), state_dir=tmp_path / "state")
 
 
+def test_a_stage_whose_run_was_killed_while_it_was_loaded_leaves_without_a_traceback(away):
+    orphan = """
+import sys
+from multiprocessing import Pipe
+from streams.service import child
+from streams.settings import Settings
+ours, theirs = Pipe()
+ours.close()
+child.main("detect", Settings.model_validate_json(sys.argv[1]).model_dump(), theirs)
+"""
+    command = [sys.executable, "-c", orphan, away.model_dump_json()]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in ended.stderr, ended.stderr
+    assert ended.returncode == 0
+
+
 def test_a_broker_that_is_away_is_named_once_and_waited_for(away, tmp_path):
     with Run(away, tmp_path, "--stage", "detect") as run:
         said = run.said("no Kafka broker answers at 127.0.0.1:1")
