@@ -34,7 +34,10 @@ ACTIVE_SERIES = Gauge("headwater_active_series", "Series known to the detectors"
 SERIES_EVICTED = Counter("headwater_series_evicted", "Series forgotten, or left out, for lack of room")
 ANOMALIES = Counter("headwater_anomalies", "Anomaly updates published", ["signal", "detector"])
 SNAPSHOT_AGE = Gauge("headwater_snapshot_age_seconds", "Since the oldest unit's snapshot")
-SNAPSHOT_SECONDS = Histogram("headwater_snapshot_seconds", "Time to write one snapshot, delivery included")
+SNAPSHOT_SECONDS = Histogram(
+    "headwater_snapshot_seconds",
+    "From the beginning of a snapshot to its end, delivery and the turns in between included",
+)
 STATE_STORE_BYTES = Gauge("headwater_state_store_bytes", "Size of the newest snapshots and tables", ["stage"])
 INCIDENTS_OPEN = Gauge("headwater_incidents_open", "Incidents open now")
 INCIDENTS = Counter("headwater_incidents", "Incident revisions published", ["status"])
