@@ -77,7 +77,7 @@ def _show(record: RawRecord, where: str, decoders: Decoders, *, everything: bool
     import orjson
 
     from detectors.catalog import Catalog
-    from streams.errors import DecodeError
+    from streams.errors import DecodeError, UserError
     from streams.wire.shown import shown
     from streams.wire.telemetry import TelemetryBuilder
 
@@ -90,6 +90,10 @@ def _show(record: RawRecord, where: str, decoders: Decoders, *, everything: bool
         found["becomes"] = shown(builder.take(), catalogs)
     except DecodeError as error:
         found["error"], found["field"] = error.reason, error.field
+        if record.topic == _NO_TOPIC and "decoder" not in found:
+            raise UserError(
+                f"nothing tells how to read {where}: give its --topic, or its --decoder (--list names them)"
+            ) from None
     if as_json:
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException, Producer
 
 from streams import __version__
 from streams.errors import FatalError
@@ -48,7 +48,7 @@ class DeadLetters:
         self._producer = producer
         self._topic = settings.topic(DLQ.name)
         self._stage = stage
-        self._way = Deliveries()
+        self._way = Deliveries(self._topic)
 
     def put(self, record: RawRecord, error: Exception, now_ms: int) -> None:
         """Queue one record with its reason."""
@@ -66,7 +66,7 @@ class DeadLetters:
             self.flush()
             self.put(record, error, now_ms)
         except KafkaException as refused:
-            raise self._stop(refused.args[0]) from None
+            raise self._way.fatal(refused.args[0]) from None
 
     def flush(self) -> None:
         """Wait until everything queued is on the broker.
@@ -77,8 +77,7 @@ class DeadLetters:
             Something could not be delivered.
         """
         left = self._producer.flush(DELIVERY_TIMEOUT_S)
-        if self._way.refused is not None:
-            raise self._stop(self._way.refused)
+        self._way.raise_if_refused()
         if left:
             raise FatalError(f"cannot write to {self._topic} for {DELIVERY_TIMEOUT_S:.0f} s; stopping")
 
@@ -94,12 +93,4 @@ class DeadLetters:
         FatalError
             Something could not be delivered.
         """
-        there = self._way.has(mark)
-        if self._way.refused is not None:
-            raise self._stop(self._way.refused)
-        return there
-
-    def _stop(self, error: KafkaError) -> FatalError:
-        return FatalError(
-            f"cannot write to {self._topic}: {error.str()}; stopping, so that no record is lost"
-        )
+        return self._way.has(mark)

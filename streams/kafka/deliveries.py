@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message
 
+from streams.errors import FatalError
+
 Callback = Callable[[KafkaError | None, Message], None]
 
 
@@ -25,11 +27,13 @@ class _Lot:
 class Deliveries:
     """Records on their way, in lots: whether all up to a certain one are there does not depend on later ones.
 
-    Callbacks come from the producer's `poll` and `flush`, so in the caller's own thread.
+    A record that the broker refuses ends it all: whoever asks after that gets a FatalError, since losing
+    one in silence is worse. Callbacks come from the producer's `poll` and `flush`, so in the caller's own
+    thread.
 
     Examples
     --------
-    >>> way = Deliveries()
+    >>> way = Deliveries("headwater.evidence")
     >>> first = way.arrived
     >>> way.sent()
     >>> mark = way.mark()
@@ -39,7 +43,8 @@ class Deliveries:
     (True, False)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
         self.refused: KafkaError | None = None
         """Why the first of those that will never arrive will not."""
         self._lots = deque([_Lot(self)])
@@ -61,8 +66,26 @@ class Deliveries:
         return self._gone + len(self._lots) - 1
 
     def has(self, mark: int) -> bool:
-        """Whether the broker has all that was sent before the mark (or refused it: see `refused`)."""
+        """Whether the broker has all that was sent before the mark; does not wait.
+
+        Raises
+        ------
+        FatalError
+            It has refused something.
+        """
         while len(self._lots) > 1 and not self._lots[0].left:
             self._lots.popleft()
             self._gone += 1
+        self.raise_if_refused()
         return self._gone >= mark
+
+    def raise_if_refused(self) -> None:
+        """Raise FatalError if anything sent so far was refused."""
+        if self.refused is not None:
+            raise self.fatal(self.refused)
+
+    def fatal(self, error: KafkaError) -> FatalError:
+        """Return what to raise for a record that will not arrive."""
+        return FatalError(
+            f"cannot write to {self._topic}: {error.str()}; stopping, so that no record is lost"
+        )

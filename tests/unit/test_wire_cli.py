@@ -83,6 +83,7 @@ def test_long_records_are_cut_and_counted(tmp_path, capsys):
         (("f", "--topic", "t", "--offset", "1"), "not both"),
         (("f", "--header", "x"), "expected NAME=VALUE"),
         (("f", "--decoder", "xml"), "there is no decoder 'xml'"),
+        ((__file__,), "give its --topic, or its --decoder"),
     ],
 )
 def test_mistakes_are_one_line(arguments, said, capsys):

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from confluent_kafka import Producer
 
-from streams.errors import FatalError
 from streams.kafka import Deliveries
 from streams.settings import KafkaSettings
 from streams.wire.codec import encode
@@ -20,7 +19,7 @@ class Emitter:
     def __init__(self, producer: Producer, settings: KafkaSettings) -> None:
         self._producer = producer
         self._topic = settings.topic(EVIDENCE.name)
-        self._way = Deliveries()
+        self._way = Deliveries(self._topic)
 
     def send(self, records: Iterable[EvidenceRecord]) -> None:
         """Queue records; waits when the queue is full, so that memory stays bounded."""
@@ -34,7 +33,7 @@ class Emitter:
                 except BufferError:
                     self._producer.poll(0.1)
         self._producer.poll(0)
-        self._raise_if_refused()
+        self._way.raise_if_refused()
 
     def mark(self) -> int:
         """Return what `has` is to be asked about all that was sent so far."""
@@ -48,10 +47,4 @@ class Emitter:
         FatalError
             Something was not delivered: nothing after it may be committed.
         """
-        there = self._way.has(mark)
-        self._raise_if_refused()
-        return there
-
-    def _raise_if_refused(self) -> None:
-        if self._way.refused is not None:
-            raise FatalError(f"cannot write to {self._topic}: {self._way.refused.str()}")
+        return self._way.has(mark)

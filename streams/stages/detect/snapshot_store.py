@@ -167,7 +167,7 @@ class TopicSnapshots:
         refuses.
         """
         slot = packed.sequence % SLOTS
-        way = Deliveries()
+        way = Deliveries(self._topic)
         missing = changed(there, packed.digests)
         for first in range(0, len(missing), AT_ONCE):
             for number in missing[first : first + AT_ONCE]:
@@ -179,14 +179,7 @@ class TopicSnapshots:
 
     def _delivered(self, way: Deliveries) -> Wait:
         mark = way.mark()
-
-        def is_over() -> bool:
-            there = way.has(mark)
-            if way.refused is not None:
-                raise FatalError(f"cannot write a snapshot to {self._topic}: {way.refused.str()}")
-            return there
-
-        return Wait(f"a snapshot on {self._topic}", is_over)
+        return Wait(f"a snapshot on {self._topic}", lambda: way.has(mark))
 
     def _put(self, way: Deliveries, unit: int, key: str, value: bytes, sequence: int) -> None:
         while True:
