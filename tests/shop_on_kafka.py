@@ -109,6 +109,9 @@ class Wire:
                     **options,
                 )
                 break
+            except BufferError:  # faster than the broker: that is what floods are for
+                assert time.monotonic() < deadline, "the broker takes nothing"
+                self._producer.poll(0.1)
             except KafkaException as refused:
                 # A broker that lags behind the others makes the producer forget a new partition again.
                 if refused.args[0].code() != KafkaError._UNKNOWN_PARTITION or time.monotonic() > deadline:

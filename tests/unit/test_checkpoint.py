@@ -1,92 +1,72 @@
-"""A domain's engine with its offset, and what it makes of repetitions."""
+"""A snapshot never claims a source offset whose evidence or dead letter may still be lost."""
 
 import pytest
 
-from correlator.engine import Engine
-from correlator.evidence import Change, Progress
-from streams.errors import PermanentError, StateError
-from streams.stages.correlate.checkpoint import Domain
+from streams.errors import DecodeError
+from streams.kafka import DeadLetters, producer
+from streams.settings import DetectSettings, KafkaSettings
+from streams.stages.detect.checkpoint import Checkpoint
+from streams.stages.detect.emitter import Emitter
+from streams.stages.detect.ownership import Owned
+from streams.stages.detect.snapshot_store import SnapshotStore, TopicSnapshots
+from streams.stages.detect.steps import Step
+from streams.stages.detect.unit import Clocks, Unit
 from streams.wire.messages import EvidenceRecord
+from streams.wire.record import RawRecord
+
+NOBODY = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+METRICS = ("headwater.metrics", 0)
+TURNS = 100
 
 
-class Heard:
-    """An engine that only notes what it is given."""
+class Desk:
+    """What is around a checkpoint of DETECT, with a broker that takes nothing, and the steps that were reached."""
 
-    def __init__(self):
-        self.items = []
-        self.incidents = {}
+    def __init__(self, folder):
+        self.sender = producer(NOBODY)
+        self.emitter = Emitter(self.sender, NOBODY)
+        self.dead = DeadLetters(self.sender, NOBODY, "detect")
+        self.reached = []
+        clocks = Clocks(now_ms=lambda: 0, elapsed_s=lambda: 0.0)
+        self.unit = Unit(0, 1, [METRICS], DetectSettings(), clocks)
+        store = SnapshotStore(0, folder, TopicSnapshots(NOBODY, self.sender))
+        self.owned = Owned(self.unit, store, (METRICS,), set())
+        self.checkpoint = Checkpoint(
+            None, self.sender, self.emitter, self.dead, self.reached.append, clocks.elapsed_s
+        )
 
-    def apply(self, item):
-        self.items.append(item)
-        return []
-
-
-def promise(ts_ms):
-    return Progress(domain="shop", source="detect-0", watermark_ms=ts_ms)
-
-
-def change(name="d-1", ts_ms=1_000):
-    return Change(id=name, domain="shop", ts_ms=ts_ms, kind="deploy", service="cart")
-
-
-def record(*items, tick_ms=0):
-    return EvidenceRecord(domain="shop", source="detect-0", tick_ms=tick_ms, items=items)
+    def save(self):
+        """Begin a snapshot of a unit that has read a record, and give the loop turns to take its steps."""
+        self.unit.take(METRICS, 1)
+        self.checkpoint.begin([self.owned])
+        for _ in range(TURNS):
+            self.checkpoint.go_on()
 
 
 @pytest.fixture
-def domain():
-    return Domain(Heard(), partition=0)
+def desk(tmp_path):
+    desk = Desk(tmp_path)
+    yield desk
+    desk.sender.purge()
+    desk.sender.flush(5)
 
 
-def test_a_tick_that_is_said_again_is_not_heard_again(domain):
-    tick = record(change(), promise(15_000), tick_ms=15_000)
-    domain.apply(tick)
-    domain.apply(tick)
-    assert domain.engine.items == [change(), promise(15_000)]
+def evidence(desk):
+    desk.emitter.send([EvidenceRecord(schema=1, domain="shop", source="detect-0", tick_ms=0, items=())])
 
 
-def test_a_tick_whose_end_was_lost_is_heard_again_whole(domain):
-    first = record(change("d-1"), tick_ms=15_000)
-    last = record(change("d-2"), promise(15_000), tick_ms=15_000)
-    domain.apply(first)
-    domain.apply(first)
-    domain.apply(last)
-    assert [each.id for each in domain.engine.items[:3]] == ["d-1", "d-1", "d-2"]
+def poison(desk):
+    desk.dead.put(RawRecord(*METRICS, 0, None, b"?"), DecodeError("no JSON"), 0)
 
 
-def test_another_sources_tick_is_heard(domain):
-    domain.apply(record(promise(15_000), tick_ms=15_000))
-    other = EvidenceRecord(domain="shop", source="detect-1", tick_ms=15_000, items=(change(),))
-    domain.apply(other)
-    assert change() in domain.engine.items
+@pytest.mark.parametrize("underway", [evidence, poison])
+def test_nothing_is_saved_while_what_was_said_is_still_under_way(desk, underway):
+    underway(desk)
+    desk.save()
+    assert desk.reached == []
+    assert not desk.checkpoint.is_idle
 
 
-def test_a_change_that_is_said_again_is_not_heard_again_and_a_changed_one_is(domain):
-    domain.apply(record(change()))
-    domain.apply(record(change()))
-    domain.apply(record(change(ts_ms=2_000)))
-    assert domain.engine.items == [change(), change(ts_ms=2_000)]
-
-
-def test_a_defect_of_the_engine_is_the_records_fault_and_not_the_processs(domain):
-    domain.engine.apply = lambda item: 1 / 0
-    with pytest.raises(PermanentError, match="ZeroDivisionError"):
-        domain.apply(record(change()))
-
-
-def test_what_is_saved_goes_on_as_if_never_stopped():
-    domain = Domain(Engine("shop"), partition=2)
-    domain.apply(record(change()))
-    domain.apply(record(promise(15_000), tick_ms=15_000))
-    domain.applied = 41
-    again = Domain.load(domain.dump(), partition=2)
-
-    assert (again.applied, again.saved, again.promised_ms) == (41, 41, {"detect-0": 15_000})
-    assert again.remembered == domain.remembered
-    assert again.engine.dump() == domain.engine.dump()
-
-
-@pytest.mark.parametrize("damage", [b"", b"HWC9\x00\x00\x00\x01x", Domain(Engine("a"), 0).dump()[:-5]])
-def test_a_state_that_cannot_be_read_stops_with_what_to_do(damage):
-    with pytest.raises(StateError, match="changelog"):
-        Domain.load(damage, partition=0)
+def test_a_snapshot_that_rests_on_nothing_waits_for_its_topic_alone(desk):
+    desk.save()
+    assert desk.reached == [Step.DELIVERED, Step.SAVED, Step.SENT]
