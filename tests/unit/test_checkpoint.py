@@ -20,7 +20,7 @@ TURNS = 100
 
 
 class Desk:
-    """What is around a checkpoint of DETECT, with a broker that takes nothing, and the steps that were reached."""
+    """What is around a checkpoint of DETECT; its broker takes nothing. Tells which steps were reached."""
 
     def __init__(self, folder):
         self.sender = producer(NOBODY)
