@@ -70,3 +70,14 @@ def test_nothing_is_saved_while_what_was_said_is_still_under_way(desk, underway)
 def test_a_snapshot_that_rests_on_nothing_waits_for_its_topic_alone(desk):
     desk.save()
     assert desk.reached == [Step.DELIVERED, Step.SAVED, Step.SENT]
+
+
+def test_of_a_unit_that_was_lost_nothing_more_is_saved(desk):
+    evidence(desk)
+    desk.save()
+    desk.checkpoint.forget([0])
+    assert desk.checkpoint.is_idle
+    desk.sender.purge()
+    desk.sender.flush(5)
+    desk.checkpoint.go_on()
+    assert desk.reached == []
