@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.ahead import ask_for
 from detectors.compiled import compiled, signed
-from detectors.episode import OPENED, SILENT, follow
+from detectors.episode import OPENED, SILENT, follow, teaches
 from detectors.grid import (
     CHANGE_AFTER,
     INTERVALS_MS,
@@ -189,10 +189,11 @@ def _judge(
                 out.expected[spoken] = row.median
                 out.scale[spoken] = scale
                 spoken += 1
-            learn_own(row, level)
             learn_burst(row, a, now, slot_ms)
             learn_week(row, level, now)
-            pools.histogram[p, level] += 1.0
+            if teaches(row, now):
+                learn_own(row, level)
+                pools.histogram[p, level] += 1.0
         _put(row, now, y)
     return spoken
 
@@ -254,7 +255,7 @@ def _advance_slot(row: Row, shape: int, now: int, slot_ms: int, interval: int) -
     if index == row.slot:
         return
     if row.slot_count > 0:
-        if row.pending == row.pending:
+        if row.pending == row.pending and teaches(row, now):
             remember(row, shape, float(row.pending))
         row.pending = row.slot_sum / row.slot_count
     row.slot = index

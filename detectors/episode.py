@@ -23,6 +23,15 @@ HOME_WIDTH = 1.5
 """Spreads around that level that count as a return to it."""
 BACK_Z = 1.0
 """Deviation that still belongs to an episode when its beginning is dated back."""
+TEACHES_MS = 300_000
+"""What an episode may say of what is ordinary, however long it lasts: at most a twelfth of the hour that a series
+of four samples a minute is judged by, less than the tenth at its threshold."""
+SURE = 3.0
+"""Sustained score from which that is bounded; what is less rare is taught in full, or tails would shorten
+themselves: each sample left out makes the next look rarer."""
+ACCEPTED_MS = 1_200_000
+"""From here on a level is taken for a new one and learned. Of a fault of half an hour a quarter of the baseline is
+then faulty at most, and its quartiles stay where they were; of a lasting step the median moves after 45 minutes."""
 
 ARMED, OPENED, SPENT = 0, 1, 2
 SILENT, SPEAK, CLOSE = 0, 1, 2
@@ -79,6 +88,20 @@ def follow(
     row.before_scale = scale
     _date_back(row, sign, scale, now, interval_ms)
     return SPEAK if lasting >= PUBLISH else SILENT
+
+
+@compiled
+def teaches(row: Row, now: int) -> bool:
+    """Tell whether the newest sample may say what is ordinary: not deep in what is surely an episode.
+
+    Peaks over a threshold are counted by cluster, since an episode is one event however long it lasts. When
+    all its samples counted, a fault of twenty minutes was a third of the hour that its service was then
+    measured by, and for that hour the next fault of it was ordinary.
+    """
+    if row.phase != OPENED or row.best < SURE:
+        return True
+    age = age_of(now, row.first_ts)
+    return bool(age <= TEACHES_MS or age > ACCEPTED_MS)
 
 
 @compiled
