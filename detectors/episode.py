@@ -1,13 +1,14 @@
 """Episodes, not points: when one opens, how long it lasts, when it began, and what is not one.
 
 A series is *armed*, *open* or *spent*. It opens on the first sample rarer than `OPEN`, closes after two
-calm steps, and may speak again only when it has been calm (lessons, step 6), so that flapping is one
-episode. A return to the level from before an episode is not a second one.
+calm steps, and may speak again only when it has been calm (lessons, step 6). Flapping is one episode: what
+has come back twice, each time after a pause no longer than it was up, goes on through such pauses. A return
+to the level from before an episode is not a second one.
 """
 
 from __future__ import annotations
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, signed
 from detectors.grid import COARSE_MS, MAX_GAP, STEP_MS
 from detectors.rows import TRAIL, Row
 from detectors.stamps import age_of, stamp_of
@@ -24,14 +25,21 @@ HOME_WIDTH = 1.5
 BACK_Z = 1.0
 """Deviation that still belongs to an episode when its beginning is dated back."""
 TEACHES_MS = 300_000
-"""What an episode may say of what is ordinary, however long it lasts: at most a twelfth of the hour that a series
-of four samples a minute is judged by, less than the tenth at its threshold."""
+"""What an episode may say of what is ordinary, however long it lasts: a twelfth of the hour that a series of
+four samples a minute is judged by, less than the tenth above its threshold."""
 SURE = 3.0
 """Sustained score from which that is bounded; what is less rare is taught in full, or tails would shorten
 themselves: each sample left out makes the next look rarer."""
 ACCEPTED_MS = 1_200_000
-"""From here on a level is taken for a new one and learned. Of a fault of half an hour a quarter of the baseline is
-then faulty at most, and its quartiles stay where they were; of a lasting step the median moves after 45 minutes."""
+"""From here on a level is taken for a new one and learned. Of a fault of half an hour a quarter of the
+baseline is faulty then, and its quartiles stay where they were; of a lasting step the median moves after 45
+minutes."""
+
+FLAP_MS = 360_000
+"""Three minutes up and three down, from one beginning to the next: what is slower, people tell apart. Going
+on after any pause of five minutes took two faults of one service for one, and lost the second."""
+FLAPS = 2
+"""Returns after which a series is taken to flap: one is a second fault as easily."""
 
 ARMED, OPENED, SPENT = 0, 1, 2
 SILENT, SPEAK, CLOSE = 0, 1, 2
@@ -61,7 +69,7 @@ def follow(
     if row.phase == OPENED:
         if hot and sign == row.sign:
             row.hot_ts = stamp_of(now)
-        elif age_of(now, row.hot_ts) >= calm_for(interval_ms):
+        elif age_of(now, row.hot_ts) >= max(calm_for(interval_ms), 1000 * signed(row.pause_s)):
             return _close(row, y, hot, now)
         if lasting > row.best and sign == row.sign:
             row.best = lasting
@@ -74,6 +82,7 @@ def follow(
         return SILENT
     if score <= OPEN:
         return SILENT
+    _count_flaps(row, sign, now, interval_ms)
     row.hot_ts = stamp_of(now)
     known = row.home == row.home and now // 1000 - row.home_s <= HOME_S
     if known and abs(y - row.home) <= HOME_WIDTH * max(float(row.home_scale), scale):
@@ -88,6 +97,21 @@ def follow(
     row.before_scale = scale
     _date_back(row, sign, scale, now, interval_ms)
     return SPEAK if lasting >= PUBLISH else SILENT
+
+
+@compiled
+def _count_flaps(row: Row, sign: int, now: int, interval_ms: int) -> None:
+    """Tell from how the episode before went whether this one is its return, and how long it may pause."""
+    apart = age_of(now, row.first_ts)
+    since = age_of(now, row.hot_ts)
+    # A sample speaks for the interval that ends at it.
+    up = apart - since + interval_ms
+    if sign == row.sign and apart <= FLAP_MS and since - interval_ms <= up:
+        row.flaps = min(signed(row.flaps) + 1, FLAPS)
+    else:
+        row.flaps = 0
+    # The next up may come a fifth of an interval late.
+    row.pause_s = (up + interval_ms + interval_ms // 5) // 1000 if row.flaps == FLAPS else 0
 
 
 @compiled

@@ -47,6 +47,23 @@ def test_flapping_is_one_episode():
     assert len({a.id for a in strong}) == 1
 
 
+@pytest.mark.parametrize("period", [2, 4, 6])
+def test_a_series_that_flaps_slowly_is_no_new_anomaly_each_time(period):
+    detector = Detector("shop")
+    fleet(detector, 240)
+    column = noisy(240)
+    flapping = np.arange(120, 168)
+    column[flapping[(flapping - 120) % period < period // 2]] += 60
+    column[200:210] += 60
+    feed(detector, Series("db", "cpu", "pod", unit="%"), minutes_of(240), column)
+    anomalies = said(detector, 250)
+    first = {each.id: each.first_ms for each in anomalies if each.peak_score > 2}
+    assert len([ms for ms in first.values() if ms < 190 * MINUTE]) <= 3
+    assert len([ms for ms in first.values() if ms >= 190 * MINUTE]) == 1, (
+        "what comes after half an hour is news"
+    )
+
+
 @pytest.mark.parametrize("lasts", [20, 40, 80, 160])
 def test_the_return_to_a_level_from_before_is_no_second_anomaly_however_long_it_was_away(lasts):
     detector = Detector("shop")
@@ -167,3 +184,25 @@ def test_a_nightly_job_is_known_on_the_night_the_clocks_change(shift_h):
     anomalies = said(detector, days * 1440 + 5)
     assert max(a.score for a in anomalies if a.ts_ms < 1440 * MINUTE) > 8
     assert max((a.score for a in anomalies if a.ts_ms > 4 * 1440 * MINUTE), default=0.0) < 5.0
+
+
+@pytest.mark.parametrize("step_s", [15, 60])
+def test_a_fault_is_seen_half_an_hour_after_another_one(step_s):
+    detector, a_minute = Detector("shop"), 60 // step_s
+    count = 240 * a_minute
+    rng, ts = np.random.default_rng(6), np.arange(1, count + 1) * step_s * 1000
+    for k in range(4):
+        column = 20 + rng.standard_normal(count)
+        for begin in (120, 175):
+            # The first is felt by half of all services, so that the yardstick of all could grow with it too.
+            column[begin * a_minute : (begin + 20) * a_minute] += (
+                60.0 if k == 0 or (k == 1 and begin == 120) else 0.0
+            )
+        feed(detector, Series("db" if k == 0 else f"calm{k}", "cpu", "pod", unit="%"), ts, column)
+    worst = {120: 0.0, 175: 0.0}
+    for each in said(detector, 245):
+        for begin in worst:
+            if begin * MINUTE < each.ts_ms <= (begin + 5) * MINUTE:
+                worst[begin] = max(worst[begin], each.score)
+    assert worst[120] > 8
+    assert worst[175] > 4
