@@ -7,7 +7,7 @@ Times are `ts_ms` (Unix milliseconds) or `timestamp` (RFC 3339); without either,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -61,8 +61,6 @@ class KnownSeries:
 
 
 MAX_KNOWN = 1_000_000
-QUICK_BYTES = 4_096
-"""A plain sample has some hundred; how large a record may be at all is not decided here."""
 
 
 def _take_sample(sample: dict[str, Any], where: str, record: RawRecord, into: TelemetryBuilder) -> int:
@@ -109,35 +107,20 @@ def _words(sample: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def quick_metrics(into: TelemetryBuilder) -> Callable[[bytes], bool]:
-    """Return what takes one plain sample of a known series, and says False to all else, untouched.
+def numbered_series(value: bytes, into: TelemetryBuilder) -> tuple[str, int] | None:
+    """Domain and number of the series of one plain sample that was taken before; None of any other record.
 
-    It is good for one batch: between batches series may be retired.
+    Plain is one object with a number and a time in milliseconds.
     """
-    known = into.cache(KnownSeries).numbers
-    numbered = into.numbered
-
-    def take(value: bytes) -> bool:
-        if len(value) > QUICK_BYTES:
-            return False
-        try:
-            sample = orjson.loads(value)
-            if type(sample) is not dict:
-                return False
-            found = known.get(_words(sample))
-        except (orjson.JSONDecodeError, TypeError):
-            return False
-        number, stamp = sample.get("value"), sample.get("ts_ms")
-        if type(number) is int:
-            number = float(number)
-        if found is None or type(number) is not float or type(stamp) is not int:
-            return False
-        if not 0 <= stamp <= MAX_TS_MS:
-            return False
-        numbered(*found, stamp, number)
-        return True
-
-    return take
+    try:
+        sample = orjson.loads(value)
+        if type(sample) is not dict or type(sample.get("ts_ms")) is not int:
+            return None
+        if type(sample.get("value")) not in (int, float):
+            return None
+        return into.cache(KnownSeries).numbers.get(_words(sample))
+    except (orjson.JSONDecodeError, TypeError):
+        return None
 
 
 def _check_series(sample: dict[str, Any], where: str, into: TelemetryBuilder) -> tuple[str, int]:
