@@ -27,7 +27,9 @@ HERE = Path(__file__).parent
 QUIX = HERE.parent / ".venv-quix" / "bin" / "python"
 """quixstreams wants older libraries than ours: `python -m venv .venv-quix && .venv-quix/bin/pip install
 quixstreams==3.28.1 river==0.26.1`."""
-POINTS, PEER_POINTS, SERIES = 600_000, 10_000, 1_000
+POINTS, PEER_POINTS, SERIES = 3_000_000, 10_000, 1_000
+"""Enough to take longer than the time from one snapshot to the next."""
+WARM_POINTS = 150_000
 LOG_REQUESTS = 400
 """Some are run first, so that nothing is compiled while the rest is measured."""
 TIMEOUT_S = 300
@@ -102,8 +104,8 @@ def _json(broker: EmbeddedBroker, directory: Path, note: Callable[[str], None]) 
     warm = settings_for(broker, directory, "json-warm", "headwater.metrics")
     topics.create(warm.kafka)
     warm_topic = warm.kafka.topic("headwater.metrics")
-    ingest_load.fill(broker.bootstrap_servers, warm_topic, 0, POINTS // 4, SERIES)
-    stage(warm, POINTS // 4, "metric")
+    ingest_load.fill(broker.bootstrap_servers, warm_topic, 0, WARM_POINTS, SERIES)
+    stage(warm, WARM_POINTS, "metric")
     found: dict[str, Any] = {"headwater": stage(ours, POINTS, "metric")}
     note("the same in Faust")
     file = theirs.state_dir.with_suffix(".json")

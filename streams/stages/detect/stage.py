@@ -42,8 +42,6 @@ READ_AHEAD = {
     # Of one answer of a broker, compressed; what is in it is queued whole, whatever the queue's limit.
     # Telemetry shrinks to a tenth, and librdkafka's own limit is 50 MB.
     "fetch_max_bytes": 1_000_000,
-    # How long a full queue is left alone. librdkafka's own second is longer than what it holds lasts.
-    "fetch_queue_backoff_ms": 10,
 }
 """What is held of a topic whose producers are faster than we are."""
 SHORT_SNAPSHOT_S = 0.5
