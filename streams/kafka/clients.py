@@ -24,8 +24,8 @@ embedded broker looks again after a share of it: with librdkafka's 500 a record 
 been acknowledged (median of 40, nothing else running), with 100 after 18 ms, with 20 after 10."""
 
 FULL_QUEUE_WAIT_MS = 10
-"""How long nothing is fetched once the queue is full. What it holds is read in less than librdkafka's second: a
-loop that did nothing else read 150,000 records/s of 128 bytes with that, and 500,000 with 10 ms."""
+"""How long nothing is fetched once the queue is full. What it holds is read in less than librdkafka's second:
+a loop that did nothing else read 150,000 records/s of 128 bytes with that, and 500,000 with 10 ms."""
 
 
 def _base(settings: KafkaSettings) -> dict[str, Any]:
