@@ -27,7 +27,7 @@ from streams.wire.decoders import (
     remote_write,
     splitting,
 )
-from streams.wire.decoders.reading import parse
+from streams.wire.decoders.reading import document_of, parse
 from streams.wire.decoders.samples_fast import LongWay, SampleScanner
 from streams.wire.decoders.splitting import Parts
 from streams.wire.record import RawRecord
@@ -295,8 +295,9 @@ class Decoders:
         if value[:1] == b"\x00":
             value = _unframed(value)
         default = self._default.get(record.topic)
-        if value[:1] in (b"{", b"["):
-            return self._by_shape(parse(value), default, record.topic)
+        document = document_of(value)
+        if document is not None:
+            return self._by_shape(document, default, record.topic)
         if default is None:
             raise DecodeError(f"topic {record.topic!r} has no decoder; set HEADWATER_DETECT__DECODERS")
         return default, None
