@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from detectors.catalog import Catalog
 from streams.errors import DecodeError
 from streams.wire.decoders import Decoders
+from streams.wire.decoders.samples_fast import SampleScanner
 from streams.wire.decoders.scan_samples import EXACT, NO_NUMBER, UNROUNDED, read_number
 from streams.wire.record import RawRecord
 from streams.wire.shown import shown
@@ -131,9 +132,29 @@ def test_a_plain_sample_of_a_known_series_is_not_parsed():
 
     decoders.quick(TOPIC)(values, one, builder)
     assert parsed == [0]
+    assert builder.cache(SampleScanner)._table.entries == 1
     samples = builder.take()["default"].samples
     assert samples.value.tolist() == [1.0, -0.0025, 0.30000000000000004]
     assert samples.ts_ms.tolist() == [2, 3, 4]
+
+
+def test_what_differs_in_every_record_does_not_fill_the_memory():
+    builder = TelemetryBuilder(lambda _: Catalog())
+    decoders, parsed = Decoders(), []
+    for batch in range(20):
+        values = [
+            b'{"service":"s","metric":"m","value":1,"ts_ms":2,"trace":"%d"}' % (1_000 * batch + record)
+            for record in range(1_000)
+        ]
+
+        def one(index: int, values: list[bytes] = values) -> None:
+            parsed.append(index)
+            decoders.decode(RawRecord(TOPIC, 0, 0, None, values[index]), builder)
+
+        decoders.quick(TOPIC)(values, one, builder)
+    assert len(builder.take()["default"].samples) == 20_000
+    assert len(parsed) == 1, "a series that is known by its words is asked for no more"
+    assert builder.cache(SampleScanner)._table.entries < 2_000
 
 
 def test_a_setting_for_the_topic_is_not_passed_by():

@@ -7,7 +7,7 @@ Times are `ts_ms` (Unix milliseconds) or `timestamp` (RFC 3339); without either,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -107,20 +107,34 @@ def _words(sample: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def numbered_series(value: bytes, into: TelemetryBuilder) -> tuple[str, int] | None:
-    """Domain and number of the series of one plain sample that was taken before; None of any other record.
+def known_samples(into: TelemetryBuilder) -> Callable[[bytes], tuple[str, int] | None]:
+    """Return what takes one plain sample of a known series and tells its domain and number.
 
-    Plain is one object with a number and a time in milliseconds.
+    Plain is one object with a number and a time in milliseconds. Of all else it says None, and leaves it
+    untouched. It is good for one batch: between batches series may be retired.
     """
-    try:
-        sample = orjson.loads(value)
-        if type(sample) is not dict or type(sample.get("ts_ms")) is not int:
+    known = into.cache(KnownSeries).numbers
+    numbered = into.numbered
+
+    def take(value: bytes) -> tuple[str, int] | None:
+        try:
+            sample = orjson.loads(value)
+            if type(sample) is not dict:
+                return None
+            found = known.get(_words(sample))
+        except (orjson.JSONDecodeError, TypeError):
             return None
-        if type(sample.get("value")) not in (int, float):
+        number, stamp = sample.get("value"), sample.get("ts_ms")
+        if type(number) is int:
+            number = float(number)
+        if found is None or type(number) is not float or type(stamp) is not int:
             return None
-        return into.cache(KnownSeries).numbers.get(_words(sample))
-    except (orjson.JSONDecodeError, TypeError):
-        return None
+        if not 0 <= stamp <= MAX_TS_MS:
+            return None
+        numbered(*found, stamp, number)
+        return found
+
+    return take
 
 
 def _check_series(sample: dict[str, Any], where: str, into: TelemetryBuilder) -> tuple[str, int]:

@@ -10,13 +10,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.wire.decoders.native import numbered_series
-from streams.wire.decoders.scan_samples import ODD, UNKNOWN, scan_samples
+from streams.wire.decoders.native import KnownSeries, known_samples
+from streams.wire.decoders.scan_samples import MAX_PLAIN_BYTES, ODD, UNKNOWN, scan_samples
 from streams.wire.decoders.series_table import SeriesTable
 from streams.wire.telemetry import TelemetryBuilder
 
 LongWay = Callable[[int], None]
 """Takes the record with that index as any other."""
+
+SPELLINGS = 4
+"""Of a series, on average, that are remembered: what differs in each record would fill the table."""
 
 
 class SampleScanner:
@@ -59,27 +62,27 @@ class SampleScanner:
             self._value[record] = float(joined[start:end])
             if not np.isfinite(self._value[record]):
                 self._series[record] = ODD  # the parser refuses it
+        take_known = known_samples(into)
+        spellings = SPELLINGS * len(into.cache(KnownSeries).numbers) + count
         done = 0
         for record in np.flatnonzero(self._series[:count] < 0).tolist():
-            if self._series[record] == UNKNOWN:
+            unknown = self._series[record] == UNKNOWN
+            if unknown:
                 found = self._table.find(*self._hashes[record])  # learned within this batch
                 if found >= 0:
                     self._series[record] = found
                     continue
             self._hand_over(done, record, into)
             done = record + 1
-            long_way(record)
-            if self._series[record] == UNKNOWN:
-                self._learn(record, parts[record], into)
+            known = take_known(parts[record]) if 0 < len(parts[record]) <= MAX_PLAIN_BYTES else None
+            if known is None:
+                long_way(record)
+            elif unknown and self._table.entries < spellings:
+                low, high = self._hashes[record]
+                self._table.insert(low, high, *known)
         self._hand_over(done, count, into)
 
     def _hand_over(self, start: int, end: int, into: TelemetryBuilder) -> None:
         if start < end:
             these = slice(start, end)
             self._table.hand_over(self._series[these], self._ts_ms[these], self._value[these], into)
-
-    def _learn(self, record: int, value: bytes, into: TelemetryBuilder) -> None:
-        found = numbered_series(value, into)
-        if found is not None:
-            low, high = self._hashes[record]
-            self._table.insert(low, high, *found)
