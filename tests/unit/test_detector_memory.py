@@ -8,7 +8,7 @@ import pytest
 from detectors.bank import allocate_pools, judge
 from detectors.catalog import Catalog
 from detectors.codes import code_of, halved, value_of
-from detectors.residual import remember
+from detectors.residual import quartile, remember
 from detectors.roster import Roster
 from detectors.rows import BYTES_PER_SERIES, NEVER, ROW, UNUSED, WINDOW, allocate
 from detectors.stamps import FOREVER, age_of, stamp_of
@@ -106,8 +106,9 @@ def test_median_and_spread_are_those_of_the_newest_sixty(shape, kind):
         kept.append(value_of(shape, code_of(shape, float(y))))
         newest = kept[-WINDOW:]
         low, middle, high = np.quantile(newest, [0.25, 0.5, 0.75])
-        assert row["median"] == pytest.approx(middle, rel=1e-5, abs=1e-6)
-        assert row["iqr"] == pytest.approx(high - low, rel=1e-5, abs=1e-5)
+        codes = row["quartile"].reshape(3, 2).tolist()
+        found = [quartile(shape, float(row["filled"]), which, *codes[which]) for which in range(3)]
+        assert found == pytest.approx([low, middle, high], rel=1e-5, abs=1e-6)
 
 
 def test_the_own_tail_is_the_upper_tenth_of_the_newest_deviations():
