@@ -7,7 +7,7 @@ episode. A return to the level from before an episode is not a second one.
 
 from __future__ import annotations
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, inlined
 from detectors.grid import COARSE_MS, MAX_GAP, STEP_MS
 from detectors.rows import TRAIL, Row
 from detectors.stamps import age_of, stamp_of
@@ -28,7 +28,7 @@ ARMED, OPENED, SPENT = 0, 1, 2
 SILENT, SPEAK, CLOSE = 0, 1, 2
 
 
-@compiled
+@inlined
 def calm_for(interval_ms: int) -> int:
     """Return how long a series must be calm to close or re-arm: two steps, or one coarse interval."""
     if interval_ms >= COARSE_MS:
@@ -36,7 +36,7 @@ def calm_for(interval_ms: int) -> int:
     return int(1.8 * max(interval_ms, STEP_MS))
 
 
-@compiled
+@inlined
 def follow(
     row: Row,
     y: float,
