@@ -48,7 +48,7 @@ def main() -> None:
                 stop.set()
             time.sleep(LOOK_S)
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     stage = DetectStage(settings, Health())
     if len(sys.argv) > 4:

@@ -17,6 +17,8 @@ FELT = 1.0
 """e times the latency, or a quarter of the requests failed: for less the way goes on no further."""
 NOTED = 0.2
 """A fifth longer, or a twentieth of the calls failed: what a caller that is not ill itself still notes."""
+UNBEARABLE = 3.5
+"""Thirty times the latency, or nine tenths of the calls failed: no retry and no fallback hides so much."""
 
 
 def chain(root: str, scene: Scene) -> tuple[Hop, ...]:
@@ -50,10 +52,17 @@ def chain(root: str, scene: Scene) -> tuple[Hop, ...]:
 
 
 def _witness(root: str, scene: Scene) -> list[str]:
-    """The caller whose calls to the root fail or wait most, where none of them suffers visibly itself."""
+    """The caller whose calls to the root fail or wait most, where none of them suffers visibly itself.
+
+    A root with users of its own may be where it ends: a caller whose own answers are as good as ever makes
+    up for what it gets. A datastore has no such users.
+    """
     felt = [(felt_on(n.service, root, scene), n.service) for n in scene.callers(root)]
-    clear = [found for found in felt if found[0] >= NOTED]
-    return [max(clear)[1]] if clear else []
+    if not felt or max(felt)[0] < NOTED:
+        return []
+    how_much, caller = max(felt)
+    ends = scene.topology.kind(root) == "service" and how_much < UNBEARABLE
+    return [] if ends and loudness(caller, scene) == 0.0 else [caller]
 
 
 def _spread(root: str, scene: Scene) -> tuple[dict[str, list[str]], dict[str, int]]:

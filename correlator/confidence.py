@@ -33,12 +33,12 @@ def features(ranked: list[Scored], scene: Scene, state: OpenIncident) -> dict[st
     """What confidence rests on; each is without unit and within about 0 to 6.
 
     Its lead over the second, its score, the share of all trouble that it explains, how often the first place
-    changed hands, the logarithm of how many services there are (among many one looks like a cause by chance
-    sooner), and how near a change is. The last two are left out where no edges, or no changes, are known at
-    all, which counts as usual: silence of what nobody reads says nothing. The fit may drop some of them. Not
-    here are features whose sign differed between recorded and simulated systems (harm, reach, kind of
-    evidence), and such as added nothing (kinds of telemetry that agree, youth, other incidents, relative
-    margin).
+    changed hands, how many other incidents were open when this one opened (it may be an echo of theirs), and
+    how near a change is. The last is left out where no changes are known at all, which counts as usual:
+    silence of what nobody reads says nothing. The fit may drop some of them. Not here are features whose sign
+    differed between recorded and simulated systems (harm, reach, kind of evidence), such as added nothing
+    (kinds of telemetry that agree, youth, relative margin), and the number of services, which stood for the
+    other incidents while these were not counted.
     """
     top, service = ranked[0], ranked[0].candidate.service
     second = ranked[1].score if len(ranked) > 1 else 0.0
@@ -50,9 +50,8 @@ def features(ranked: list[Scored], scene: Scene, state: OpenIncident) -> dict[st
         "score": math.log1p(max(top.score, 0.0)),
         "explains": explained / whole if whole > 0.0 else 0.0,
         "flips": min(3.0, state.flips + float(state.top not in (None, service))),
+        "others": math.log1p(state.others),
     }
-    if size := scene.topology.size:
-        found["size"] = math.log(size)
     if scene.changes:
         nearness = next((term.contribution for name, term in top.terms if name == "change_proximity"), 0.0)
         found["change"] = min(1.5, nearness)

@@ -44,6 +44,8 @@ class OpenIncident:
     merged_into: str | None = None
     last_burning_ms: int = 0
     """When its root last deviated in what users feel or what breaks, news or not."""
+    others: int = 0
+    """How many other incidents were open when it opened."""
     apart_from: tuple[str, ...] = ()
     """Open incidents next to which it began as a matter of its own: it is not merged into them."""
 

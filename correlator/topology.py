@@ -120,11 +120,6 @@ class Topology:
     def __contains__(self, service: str) -> bool:
         return service in self._out or service in self._in
 
-    @property
-    def size(self) -> int:
-        """How many services any edge names."""
-        return len(self._out.keys() | self._in.keys())
-
     def services(self) -> list[str]:
         """Every entity named by any fact, sorted."""
         return sorted(self._out.keys() | self._in.keys())

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.ahead import ask_for
-from detectors.compiled import compiled, signed
+from detectors.ahead import ask_for_heads, ask_for_stretch, touch_place
+from detectors.compiled import compiled, double, inlined, signed
 from detectors.episode import OPENED, SILENT, follow, teaches
 from detectors.grid import (
     CHANGE_AFTER,
@@ -24,13 +24,17 @@ from detectors.grid import (
     nearest_interval,
 )
 from detectors.persistence import sustained
-from detectors.residual import MIN_SLOTS, remember, scale_of, shaped
+from detectors.residual import MIN_SLOTS, quartile, remember, scale_of, scattered, shaped
 from detectors.rows import NEVER, OWN, TRAIL, Row, Rows
 from detectors.stamps import FORGOTTEN_MS, stamp_of
 from detectors.tail import LEVELS, learn_burst, learn_own, learn_week, level_of, pool_tail, rarity
 
 LIVE_SLOTS = 10
 """Slots without a sample after which a series no longer speaks for its siblings."""
+
+
+BLOCK = 32
+"""Samples that a step takes on together: their rows stay in the nearest cache until the last step."""
 
 
 class Pools(NamedTuple):
@@ -117,14 +121,52 @@ def judge(
     return Judged(out.place[:spoken].copy(), out.action[:spoken].copy(), *kept)
 
 
+_Y, _REQUESTS, _SLOTS, _MEDIAN, _IQR, _WITHIN, _FLOOR, _RELATIVE, _POOLED, _SCALE, _Z, _REALS = (
+    BLOCK * k for k in range(12)
+)
+"""Where columns of a block begin, of what the steps hand on about those samples that are worth one. They are
+parts of one array: of several, a loop would first have to make sure that they do not overlap."""
+_CODES, _SHAPE, _PLACE, _WHOLES = (BLOCK * k for k in (0, 6, 7, 8))
+"""The same of whole numbers: the codes of the quartiles, and the sample's place in the input."""
+
+
 @compiled
 def _judge(
     rows: Rows, pools: Pools, number: np.ndarray, ts_ms: np.ndarray, value: np.ndarray, out: Judged
 ) -> int:
-    spoken = 0
-    for i in range(len(number)):
+    reals, wholes = np.zeros(_REALS), np.zeros(_WHOLES, np.int64)
+    spoken, begin, n = 0, 0, len(number)
+    for i in range(min(BLOCK, n)):
+        ask_for_stretch(rows[number[i]])
+    while begin < n:
+        stop = begin + 1
+        # A row that comes twice must have learned from its first sample before the second is looked at.
+        while stop < n and stop < begin + BLOCK and number[stop] > number[stop - 1]:
+            stop += 1
+        count = _take(rows, pools, number, ts_ms, value, begin, stop, reals, wholes)
+        _measure(rows, pools, number, reals, wholes, count)
+        spoken = _learn(rows, pools, number, ts_ms, reals, wholes, count, stop, out, spoken)
+        begin = stop
+    return spoken
+
+
+@compiled
+def _take(
+    rows: Rows,
+    pools: Pools,
+    number: np.ndarray,
+    ts_ms: np.ndarray,
+    value: np.ndarray,
+    begin: int,
+    stop: int,
+    reals: np.ndarray,
+    wholes: np.ndarray,
+) -> int:
+    """Take samples into the grid and the baseline; return how many there are to go on with."""
+    count = 0
+    for i in range(begin, stop):
         row = rows[number[i]]
-        ask_for(rows, number, i)
+        ask_for_heads(row)
         now = ts_ms[i]
         x = value[i]
         if not np.isfinite(x) or now <= row.last_ts:
@@ -151,29 +193,109 @@ def _judge(
         shape = pools.shape[p]
         y = shaped(shape, pools.offset[p], x)
         interval = signed(row.interval)
-        slot_ms = int(max(interval, SLOT_MS))
         if 0 < interval < STEP_MS:
             y = _smooth(row, y, gap)
-        _advance_slot(row, shape, now, slot_ms, interval)
-        if row.filled >= MIN_SLOTS and interval > 0:
-            requests = np.nan
-            q = row.load_row
-            if q >= 0 and now - rows[q].last_ts <= MAX_GAP * max(interval, rows[q].interval):
-                requests = float(rows[q].last_value)
-                if pools.load_is_rate[rows[q].pool]:
-                    requests *= interval / 1000.0
-            scale = scale_of(
-                row,
-                pools.scale[p],
-                requests,
-                pools.floor[p],
-                pools.relative_floor[p],
-                pools.volume[p],
-                pools.top[p],
+        turned = _advance_slot(row, shape, now, interval)
+        wholes[_PLACE + count] = i
+        wholes[_SHAPE + count] = shape
+        for which in range(6):
+            wholes[_CODES + which * BLOCK + count] = row.quartile[which]
+        reals[_Y + count] = y
+        reals[_SLOTS + count] = signed(row.filled) if turned else 0
+        row.slot_sum += y
+        row.slot_count += 1
+        requests = np.nan
+        q = row.load_row
+        if q >= 0 and now - rows[q].last_ts <= MAX_GAP * max(interval, rows[q].interval):
+            # As it is now: a later sample of this block may belong to it.
+            requests = float(rows[q].last_value)
+            if pools.load_is_rate[rows[q].pool]:
+                requests *= interval / 1000.0
+        reals[_REQUESTS + count] = requests
+        count += 1
+    return count
+
+
+@inlined
+def _quartile(reals: np.ndarray, wholes: np.ndarray, k: int, which: int) -> float:
+    low = wholes[_CODES + 2 * which * BLOCK + k]
+    high = wholes[_CODES + (2 * which + 1) * BLOCK + k]
+    return quartile(wholes[_SHAPE + k], reals[_SLOTS + k], which, low, high)
+
+
+@compiled
+def _measure(
+    rows: Rows, pools: Pools, number: np.ndarray, reals: np.ndarray, wholes: np.ndarray, count: int
+) -> None:
+    """Measure how far samples lie from the middle of the baseline, in units of its spread."""
+    for k in range(BLOCK):
+        first = _quartile(reals, wholes, k, 0)
+        reals[_MEDIAN + k] = _quartile(reals, wholes, k, 1)
+        reals[_IQR + k] = _quartile(reals, wholes, k, 2) - first
+    for k in range(count):
+        row = rows[number[wholes[_PLACE + k]]]
+        p = row.pool
+        if reals[_SLOTS + k] > 0.0:
+            row.median = reals[_MEDIAN + k]
+            row.iqr = reals[_IQR + k]
+        reals[_MEDIAN + k] = row.median
+        reals[_IQR + k] = row.iqr
+        reals[_WITHIN + k] = row.within
+        reals[_FLOOR + k] = max(pools.floor[p], double(row.floor))
+        reals[_RELATIVE + k] = pools.relative_floor[p]
+        reals[_POOLED + k] = pools.scale[p]
+    for k in range(BLOCK):
+        scale = scale_of(
+            reals[_MEDIAN + k],
+            reals[_IQR + k],
+            reals[_WITHIN + k],
+            reals[_FLOOR + k],
+            reals[_RELATIVE + k],
+            reals[_POOLED + k],
+        )
+        reals[_SCALE + k] = scale
+        reals[_Z + k] = (reals[_Y + k] - reals[_MEDIAN + k]) / scale
+    for k in range(count):
+        row = rows[number[wholes[_PLACE + k]]]
+        p = row.pool
+        requests = reals[_REQUESTS + k]
+        if requests == requests and pools.volume[p]:
+            reals[_SCALE + k] = scattered(
+                reals[_SCALE + k], requests, reals[_MEDIAN + k], pools.volume[p], pools.top[p]
             )
-            z = (y - row.median) / scale
-            a = abs(z)
-            sign = 1 if z >= 0 else -1
+            reals[_Z + k] = (reals[_Y + k] - reals[_MEDIAN + k]) / reals[_SCALE + k]
+        touch_place(pools.histogram, LEVELS * p + level_of(abs(reals[_Z + k])))
+        if row.filled < MIN_SLOTS or row.interval <= 0:
+            reals[_SCALE + k] = 0.0
+
+
+@compiled
+def _learn(
+    rows: Rows,
+    pools: Pools,
+    number: np.ndarray,
+    ts_ms: np.ndarray,
+    reals: np.ndarray,
+    wholes: np.ndarray,
+    count: int,
+    stop: int,
+    out: Judged,
+    spoken: int,
+) -> int:
+    """Say how rare samples are, follow episodes, and learn; return how many have spoken so far."""
+    last_place = len(number) - 1
+    for k in range(count):
+        # Those that come next are asked for while there is so much to do with these.
+        ask_for_stretch(rows[number[min(stop + k, last_place)]])
+        i = wholes[_PLACE + k]
+        row = rows[number[i]]
+        now, y, scale = ts_ms[i], reals[_Y + k], reals[_SCALE + k]
+        if scale > 0.0:
+            p = row.pool
+            interval = signed(row.interval)
+            slot_ms = int(max(interval, SLOT_MS))
+            a = abs(reals[_Z + k])
+            sign = 1 if reals[_Z + k] >= 0 else -1
             level = level_of(a)
             score = rarity(row, a, pools.threshold[p], pools.excess[p], now, slot_ms)
             lasting = sustained(row, score, sign, now, interval)
@@ -194,7 +316,10 @@ def _judge(
             if teaches(row, now):
                 learn_own(row, level)
                 pools.histogram[p, level] += 1.0
-        _put(row, now, y)
+        at = signed(row.trail_head)
+        row.trail[at] = y
+        row.trail_ts[at] = stamp_of(now)
+        row.trail_head = at + 1 if at + 1 < TRAIL else 0
     return spoken
 
 
@@ -206,7 +331,7 @@ def _forget_times(row: Row) -> None:
         row.trail_ts[k] = 0
 
 
-@compiled
+@inlined
 def _learn_interval(row: Row, gap: int) -> None:
     if 8 * gap > 7 * row.interval and 8 * gap < 9 * row.interval:
         # Neighbours are a third apart at least, so that no other is nearer.
@@ -228,7 +353,7 @@ def _learn_interval(row: Row, gap: int) -> None:
         row.contrary = 0
 
 
-@compiled
+@inlined
 def _smooth(row: Row, y: float, gap: int) -> float:
     """Average over the last quarter of a minute, and learn how far samples scatter around it."""
     before = float(row.smooth)
@@ -247,30 +372,23 @@ def _smooth(row: Row, y: float, gap: int) -> float:
     return float(smooth)
 
 
-@compiled
-def _advance_slot(row: Row, shape: int, now: int, slot_ms: int, interval: int) -> None:
-    """Hand the slot before the previous one to the baseline when a new slot begins."""
+@inlined
+def _advance_slot(row: Row, shape: int, now: int, interval: int) -> bool:
+    """Hand the slot before the previous one to the baseline when a new slot begins; tell whether it did."""
     # A sample of a minute or more is a slot of its own: pods drift across the borders of a common grid.
-    index = stamp_of(now if interval >= SLOT_MS else -(-now // slot_ms))
+    index = stamp_of(now if interval >= SLOT_MS else -(-now // SLOT_MS))
     if index == row.slot:
-        return
+        return False
+    turned = False
     if row.slot_count > 0:
         if row.pending == row.pending and teaches(row, now):
             remember(row, shape, float(row.pending))
+            turned = True
         row.pending = row.slot_sum / row.slot_count
     row.slot = index
     row.slot_sum = 0.0
     row.slot_count = 0
-
-
-@compiled
-def _put(row: Row, now: int, y: float) -> None:
-    row.slot_sum += y
-    row.slot_count += 1
-    at = signed(row.trail_head)
-    row.trail[at] = y
-    row.trail_ts[at] = stamp_of(now)
-    row.trail_head = at + 1 if at + 1 < TRAIL else 0
+    return turned
 
 
 def refresh(rows: Rows, pools: Pools, used: int, now: int) -> None:

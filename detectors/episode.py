@@ -8,7 +8,7 @@ to the level from before an episode is not a second one.
 
 from __future__ import annotations
 
-from detectors.compiled import compiled, signed
+from detectors.compiled import compiled, inlined, signed
 from detectors.grid import COARSE_MS, MAX_GAP, STEP_MS
 from detectors.rows import TRAIL, Row
 from detectors.stamps import age_of, stamp_of
@@ -46,7 +46,7 @@ ARMED, OPENED, SPENT = 0, 1, 2
 SILENT, SPEAK, CLOSE = 0, 1, 2
 
 
-@compiled
+@inlined
 def calm_for(interval_ms: int) -> int:
     """Return how long a series must be calm to close or re-arm: two steps, or one coarse interval."""
     if interval_ms >= COARSE_MS:
@@ -54,7 +54,7 @@ def calm_for(interval_ms: int) -> int:
     return int(1.8 * max(interval_ms, STEP_MS))
 
 
-@compiled
+@inlined
 def follow(
     row: Row,
     y: float,
@@ -115,7 +115,7 @@ def _count_flaps(row: Row, sign: int, now: int, interval_ms: int) -> None:
     row.pause_s = (up + interval_ms + interval_ms // 5) // 1000 if row.flaps == FLAPS else 0
 
 
-@compiled
+@inlined
 def teaches(row: Row, now: int) -> bool:
     """Tell whether the newest sample may say what is ordinary: not deep in what is surely an episode.
 

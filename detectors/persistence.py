@@ -7,7 +7,7 @@ found instead of 11 to 13 (lessons, ablation "no run accumulation"); without per
 
 from __future__ import annotations
 
-from detectors.compiled import compiled
+from detectors.compiled import inlined
 from detectors.grid import COARSE_MS, MAX_GAP, STEP_MS
 from detectors.rows import Row
 from detectors.stamps import age_of, stamp_of
@@ -21,7 +21,7 @@ STEP_SLACK = 0.8
 """Share of a step that counts as a whole one: pods are scraped a few seconds early or late."""
 
 
-@compiled
+@inlined
 def sustained(row: Row, score: float, sign: int, now: int, interval_ms: int) -> float:
     """Return the sustained score and move the anchors that stand for "the previous sample"."""
     if interval_ms >= COARSE_MS:
@@ -33,14 +33,11 @@ def sustained(row: Row, score: float, sign: int, now: int, interval_ms: int) -> 
         row.older_ts = row.newer_ts
         row.newer = sign * score
         row.newer_ts = stamp_of(now)
+    # In noise the sign is anybody's guess, for a processor too: all is worked out and one of it taken.
     previous = sign * float(row.older)
-    if age_of(now, row.older_ts) > MAX_GAP * step or previous <= 0.0:
-        row.run = 0.0
-        return max(score - LONE, 0.0)
+    apart = (age_of(now, row.older_ts) > MAX_GAP * step) | (previous <= 0.0)
     low = min(score, previous)
-    if low <= RUN_FROM:
-        row.run = 0.0
-    elif fresh:
-        row.run = min(row.run + RUN_GAIN * (low - RUN_FROM), RUN_MOST)
+    longer = min(row.run + RUN_GAIN * (low - RUN_FROM), RUN_MOST) if fresh else float(row.run)
+    row.run = 0.0 if apart | (low <= RUN_FROM) else longer
     both = 0.7 * low + 0.15 * (score + previous) + float(row.run)
-    return max(both, score - LONE)
+    return max(0.0 if apart else both, score - LONE)

@@ -11,20 +11,21 @@ import math
 import numpy as np
 
 from detectors.codes import code_of, value_of
-from detectors.compiled import compiled, signed
-from detectors.rows import ROOM, UNUSED, WINDOW, Row
+from detectors.compiled import compiled, inlined, signed
+from detectors.lanes import beyond_code
+from detectors.rows import ROOM, WINDOW, Row
 
 MIN_SLOTS = 10
 """Slots before a series may speak (lessons, step 2). Pooled scales carry it until its own spread is known."""
 
-_LEAST, _UNUSED = np.int16(-UNUSED), np.int16(UNUSED)
-"""Typed, so that the loops over the ring run in lanes of two bytes."""
+_NOWHERE = -1
+"""Place of a value that is not about to be written."""
 
 LIMIT = 1e30
 """Larger magnitudes are treated as this: their squares still fit float64, their logarithms float32."""
 
 
-@compiled
+@inlined
 def shaped(shape: int, offset: float, x: float) -> float:
     """Transform a value so that its spread does not depend on its level; see `family.Shape`."""
     x = min(max(x, -LIMIT), LIMIT)
@@ -49,141 +50,92 @@ def unshaped(shape: int, offset: float, y: float) -> float:
     return y
 
 
-@compiled
+@inlined
 def remember(row: Row, shape: int, y: float) -> None:
-    """Put a slot into the baseline, drop the oldest, and refresh median and interquartile range.
+    """Put a slot into the baseline in place of the oldest, and move the codes next to its quartiles.
 
-    Each quartile is followed by counting what lies below and at it, eight or sixteen codes at a time: it
-    moves by one place at most when one of sixty values is exchanged, and not at all when both lie on one
-    side of it. No order is kept. O(WINDOW).
+    A quartile moves by one place at most when one of sixty values is exchanged, to the nearest code above or
+    below. No order is kept, and there is no branch that noise decides.
     """
-    n = signed(row.filled)
     at = signed(row.head)
-    code = np.int16(code_of(shape, y))
-    gone = row.ring[at]
-    row.ring[at] = code
+    code = code_of(shape, y)
+    if row.filled < WINDOW:
+        _grow(row, at, code)
+    else:
+        gone = int(np.int64(row.ring[at]))
+        for which in range(3):
+            place = (which + 1) * (WINDOW - 1) >> 2
+            low, high = np.int64(row.quartile[2 * which]), np.int64(row.quartile[2 * which + 1])
+            falls = (code <= low) & (low < gone)
+            down = falls | ((gone == low) & (code < low))
+            # If a value at or below it left and one above it came, the next is known.
+            here = min(high, code) if (gone <= low) & (low < code) else low
+            count, next_to_it = beyond_code(row, here, down, at, code)
+            lower = next_to_it if count > place else low
+            upper = here if ROOM - count > place + 1 else next_to_it
+            row.quartile[2 * which] = lower if down else here
+            row.quartile[2 * which + 1] = (low if falls else high) if down else upper
+        row.ring[at] = code
     row.head = at + 1 if at + 1 < WINDOW else 0
-    if n < WINDOW:
-        n += 1
-        row.filled = n
-        if n == 1:
-            for k in range(6):
-                row.quartile[k] = code
-        gone = _UNUSED
-    moved = False
+
+
+@compiled
+def _grow(row: Row, at: int, code: int) -> None:
+    """Put a slot into a baseline that is not full."""
+    row.ring[at] = code
+    n = signed(row.filled) + 1
+    row.filled = n
+    if n == 1:
+        for k in range(6):
+            row.quartile[k] = code
     for which in range(3):
-        low, high = row.quartile[2 * which], row.quartile[2 * which + 1]
-        if gone == _UNUSED:
-            _seek(row, n, which)
-        elif gone <= low < code:
-            _move_up(row, which, min(high, code))
-        elif code <= low < gone:
-            _move_down(row, which, low)
-        elif (gone < low and code < low) or (gone > high and code > high):
-            continue
-        else:
-            _seek(row, n, which)
-        moved = True
-    if moved:
-        first = _quartile(row, shape, n, 0)
-        row.median = _quartile(row, shape, n, 1)
-        row.iqr = _quartile(row, shape, n, 2) - first
+        _seek(row, n, which)
 
 
 @compiled
 def _seek(row: Row, n: int, which: int) -> None:
     """Find the two values next to the place of a quartile, starting from where they were."""
     wanted = (which + 1) * (n - 1) >> 2
-    low = row.quartile[2 * which]
-    less, upto, below, above = _around(row.ring, low)
-    if less == wanted + 1:
-        # One place down: what stood there is the upper neighbour now, if there is one left of it.
-        row.quartile[2 * which] = below
-        row.quartile[2 * which + 1] = low if upto > less else above
-        return
-    while less > wanted or upto <= wanted:
-        low = np.int16(below if less > wanted else above)
-        less, upto, below, above = _around(row.ring, low)
+    low = np.int64(row.quartile[2 * which])
+    while True:
+        less, below = beyond_code(row, low, True, _NOWHERE, 0)
+        more, above = beyond_code(row, low, False, _NOWHERE, 0)
+        upto = ROOM - more
+        if less <= wanted < upto:
+            break
+        low = below if less > wanted else above
     row.quartile[2 * which] = low
     row.quartile[2 * which + 1] = low if upto > wanted + 1 or wanted + 1 >= n else above
 
 
-@compiled
-def _move_up(row: Row, which: int, low: np.int16) -> None:
-    """Move a quartile of a full ring that lost a value at or below it to a value above it."""
-    upto = np.int16(0)
-    above = _UNUSED
-    for k in range(ROOM):
-        code = row.ring[k]
-        upto = np.int16(upto + (code <= low))
-        above = min(above, code if code > low else _UNUSED)
-    row.quartile[2 * which] = low
-    row.quartile[2 * which + 1] = low if upto > _place_of(which) + 1 else above
-
-
-@compiled
-def _move_down(row: Row, which: int, low: np.int16) -> None:
-    """Move a quartile of a full ring that got a value at or below it for a value above it."""
-    less = np.int16(0)
-    below = _LEAST
-    for k in range(ROOM):
-        code = row.ring[k]
-        less = np.int16(less + (code < low))
-        below = max(below, code if code < low else _LEAST)
-    row.quartile[2 * which] = below if less > _place_of(which) else low
-    row.quartile[2 * which + 1] = low
-
-
-@compiled
-def _place_of(which: int) -> int:
-    return (which + 1) * (WINDOW - 1) >> 2
-
-
-@compiled
-def _quartile(row: Row, shape: int, n: int, which: int) -> float:
-    place = 0.25 * (which + 1) * (n - 1)
-    share = place - int(place)
-    low, high = row.quartile[2 * which], row.quartile[2 * which + 1]
+@inlined
+def quartile(shape: int, slots: float, which: int, low: int, high: int) -> float:
+    """Return a quartile of so many slots from the two codes next to it."""
+    place = 0.25 * (which + 1) * (slots - 1.0)
+    share = place - math.floor(place)
     return value_of(shape, low) * (1.0 - share) + value_of(shape, high) * share
 
 
-@compiled
-def _around(ring: np.ndarray, here: np.int16) -> tuple[int, int, int, int]:
-    """Return how many codes are less than one, how many at most it, and its neighbours."""
-    less = np.int16(0)
-    upto = np.int16(0)
-    below = _LEAST
-    above = _UNUSED
-    for k in range(ROOM):
-        code = ring[k]
-        less = np.int16(less + (code < here))
-        upto = np.int16(upto + (code <= here))
-        below = max(below, code if code < here else _LEAST)
-        above = min(above, code if code > here else _UNUSED)
-    return int(less), int(upto), int(below), int(above)
-
-
-@compiled
-def scale_of(
-    row: Row, pooled: float, requests: float, floor: float, relative: float, volume: int, top: float
-) -> float:
-    """Return the spread that a sample of `requests` requests (NaN: unknown) is measured with.
+@inlined
+def scale_of(median: float, iqr: float, within: float, floor: float, relative: float, pooled: float) -> float:
+    """Return the spread that a sample is measured with, however many requests are behind it.
 
     The largest of the series' own interquartile range, the fleet's median one and the floors; a quiet
-    series cannot shout. Few requests scatter more (lessons, step 3).
+    series cannot shout.
     """
-    scale: float = max(float(row.iqr), floor, float(row.floor), relative * abs(float(row.median)), 1e-9)
-    if pooled > scale:
-        scale = pooled
+    scale = max(iqr, floor, relative * abs(median), 1e-9, pooled)
     # Samples inside a slot scatter around its mean; 1.69 turns a mean absolute deviation into an IQR.
-    inside = 1.69 * float(row.within)
-    if inside > 0.0:
-        scale = math.sqrt(scale * scale + inside * inside)
-    if requests == requests:
-        n = max(requests, 0.5)
-        if volume == 1:
-            scale *= math.sqrt(1.0 + 5.0 / n)
-        elif volume == 2:
-            p = min(max(float(row.median) / top, 0.0), 1.0)
-            scale = max(scale, top * math.sqrt(max(p * (1.0 - p), 0.01) / n))
+    inside = 1.69 * within
+    return math.sqrt(scale * scale + inside * inside) if inside > 0.0 else scale
+
+
+@inlined
+def scattered(scale: float, requests: float, median: float, volume: int, top: float) -> float:
+    """Return the spread of a value that so many requests are behind: few scatter more (lessons, step 3)."""
+    n = max(requests, 0.5)
+    if volume == 1:
+        return scale * math.sqrt(1.0 + 5.0 / n)
+    if volume == 2:
+        p = min(max(median / top, 0.0), 1.0)
+        return max(scale, top * math.sqrt(max(p * (1.0 - p), 0.01) / n))
     return scale

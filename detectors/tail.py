@@ -11,12 +11,14 @@ quantile and a mean lie inside the faults, and nothing is ever found (lessons, p
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from detectors.codes import code_of, value_of
-from detectors.compiled import compiled, signed
-from detectors.rows import OWN, PEAKS, WEEK, Row
+from detectors.compiled import compiled, inlined, signed
+from detectors.lanes import third_peak, word_at
+from detectors.rows import OWN, PEAKS, WEEK, Row, offset_of
 from detectors.stamps import age_of, stamp_of
 
 CAP = 12.0
@@ -52,6 +54,9 @@ AT_RECORD = 1.7
 OWN_BASE = 80
 """The highest level below `LEAST_U`, code 0 of a series' own deviations: none of those below can matter."""
 OWN_CODES = 64
+_ONES = 1 | 1 << 12 | 1 << 24 | 1 << 36
+_CODES = 63 * _ONES
+_OWN_AT = offset_of("own")
 """Codes of six bits reach from 0.5 to 10.5; a series that is so wild one time in ten is not held to more."""
 HABIT_BASE = 110
 HABIT_LEVELS = 6
@@ -63,12 +68,36 @@ _OWN_U = np.maximum(_DEVIATIONS[OWN_BASE : OWN_BASE + OWN_CODES], LEAST_U)
 _HABIT_U = np.r_[0.0, _DEVIATIONS[HABIT_BASE + HABIT_LEVELS // 2 :: HABIT_LEVELS][: HABITS - 1]]
 
 
-@compiled
+def _level_by_logarithm(a: float) -> int:
+    return 0 if a <= FINEST else min(int(math.log(a / FINEST) / math.log(RATIO)) + 1, LEVELS - 1)
+
+
+def _edge(level: int) -> float:
+    """Return the smallest deviation of a level."""
+    edge = FINEST * RATIO ** (level - 1)
+    while _level_by_logarithm(edge) >= level:
+        edge = math.nextafter(edge, 0.0)
+    while _level_by_logarithm(edge) < level:
+        edge = math.nextafter(edge, math.inf)
+    return edge
+
+
+_SHIFT = 52 - 5
+"""A power of two is parted in 32: no part holds the edges of two levels, which are 5 % apart."""
+_FIRST_PART, _PARTS = (1023 - 7) << 5, 20 << 5
+"""From 2⁻⁷, below `FINEST`, to 2¹³, beyond the highest level."""
+_EDGES = np.array([_edge(level) for level in range(1, LEVELS)])
+_BEGINS = ((np.arange(_PARTS) + _FIRST_PART) << _SHIFT).view(np.float64)
+_LEVEL_AT = np.searchsorted(_EDGES, _BEGINS, side="right").astype(np.uint8)
+_NEXT_EDGE = np.append(_EDGES, np.inf)[_LEVEL_AT]
+
+
+@inlined
 def level_of(a: float) -> int:
-    """Return the grid level of a deviation, 0 … 254."""
-    if a <= FINEST:
-        return 0
-    return min(int(math.log(a / FINEST) / math.log(RATIO)) + 1, LEVELS - 1)
+    """Return the grid level of a deviation, 0 … 254; what its logarithm says, without one."""
+    bits: Any = np.float64(a).view(np.int64)
+    part = min(max((bits >> _SHIFT) - _FIRST_PART, 0), _PARTS - 1)
+    return int(np.int64(_LEVEL_AT[part]) + (a >= _NEXT_EDGE[part]))
 
 
 @compiled
@@ -77,7 +106,7 @@ def deviation_at(level: float) -> float:
     return float(FINEST * RATIO ** (level - 0.5))
 
 
-@compiled
+@inlined
 def beyond(a: float, u: float, b: float) -> float:
     """Return -log10 of the tail probability of `a`, with 10 % above `u` and generalised Pareto excesses."""
     if a <= u:
@@ -85,7 +114,7 @@ def beyond(a: float, u: float, b: float) -> float:
     return AT_QUANTILE + math.log10(1.0 + SHAPE * (a - u) / b) / SHAPE
 
 
-@compiled
+@inlined
 def own_threshold(row: Row) -> float:
     """Return the 90 % quantile of the series' own deviations, or 0 while it has too few."""
     if row.own_count < OWN_AFTER:
@@ -93,7 +122,7 @@ def own_threshold(row: Row) -> float:
     return float(_OWN_U[row.own_level])
 
 
-@compiled
+@inlined
 def _code_at(own: np.ndarray, k: int) -> int:
     """Read the k-th of the codes of six bits; four stand in three bytes."""
     byte = 6 * k >> 3
@@ -104,7 +133,7 @@ def _code_at(own: np.ndarray, k: int) -> int:
     return (word >> shift) & 63
 
 
-@compiled
+@inlined
 def _put_code(own: np.ndarray, k: int, code: int) -> None:
     byte = 6 * k >> 3
     shift = 6 * k & 7
@@ -117,7 +146,7 @@ def _put_code(own: np.ndarray, k: int, code: int) -> None:
         own[byte + 1] = word >> 8
 
 
-@compiled
+@inlined
 def learn_own(row: Row, level: int) -> None:
     """Add a deviation's level to the series' own tail; the quantile moves by whole codes. Amortised O(1)."""
     own = row.own
@@ -139,10 +168,13 @@ def learn_own(row: Row, level: int) -> None:
     room = int((1.0 - QUANTILE) * n)
     while above > room:
         quantile += 1
-        above, here = _count(own, n, quantile)
+        upto = above
+        above = _above(row, n, quantile)
+        here = upto - above
     while quantile > 0 and above + here <= room:
         quantile -= 1
-        above, here = _count(own, n, quantile)
+        above += here
+        here = _above(row, n, quantile - 1) - above
     row.own_count = n
     row.own_head = at + 1 if at + 1 < OWN else 0
     row.own_level = quantile
@@ -151,37 +183,28 @@ def learn_own(row: Row, level: int) -> None:
 
 
 @compiled
-def _count(own: np.ndarray, n: int, quantile: int) -> tuple[int, int]:
-    above = 0
-    here = 0
-    for k in range(n):
-        code = _code_at(own, k)
-        above += code > quantile
-        here += code == quantile
-    return above, here
+def _above(row: Row, n: int, code: int) -> int:
+    """Return how many of the series' own codes are above one, eight at a time."""
+    if code < 0:
+        return n
+    total = 0
+    # Every other code with six bits of room: the highest is set where code + room reaches it.
+    room = _ONES * (2047 - code)
+    for at in range(_OWN_AT, _OWN_AT + (6 * n + 7) // 8, 6):
+        word = word_at(row, at)
+        total += ((word & _CODES) + room >> 11) & _ONES
+        total += ((word >> 6 & _CODES) + room >> 11) & _ONES
+    return (total * _ONES >> 36) & 4095
 
 
-@compiled
+@inlined
 def record_of(row: Row, now: int, slot_ms: int) -> float:
     """Return the third largest finished burst of the last 720 slots, or 0 when there were fewer."""
-    first = 0
-    second = 0
-    third = 0
     since = now // 1000 - RECORD_SLOTS * slot_ms // 1000
-    for k in range(PEAKS):
-        if row.peak_s[k] < since:
-            continue
-        code = signed(row.peak[k])
-        if code > first:
-            first, second, third = code, first, second
-        elif code > second:
-            second, third = code, second
-        elif code > third:
-            third = code
-    return value_of(0, third)
+    return value_of(0, third_peak(row, max(since, 0)))
 
 
-@compiled
+@inlined
 def learn_burst(row: Row, a: float, now: int, slot_ms: int) -> None:
     """Follow bursts above z = 2; one that has been over for 8 slots enters the record."""
     if row.burst > 0.0 and age_of(now, row.burst_ts) > APART_SLOTS * slot_ms:
@@ -229,7 +252,7 @@ def learn_week(row: Row, level: int, now: int) -> None:
             row.week[at] = (row.week[at] & 240) | habit
 
 
-@compiled
+@inlined
 def habit_of(row: Row, now: int) -> float:
     """Return what this time brought on both of the last two days, or in both of the last two weeks; or 0.
 
@@ -268,13 +291,17 @@ def _hour(at: int, off: int) -> int:
     return at + WEEK if at < 0 else at - WEEK if at >= WEEK else at
 
 
-@compiled
+@inlined
 def rarity(row: Row, a: float, pool_u: float, pool_b: float, now: int, slot_ms: int) -> float:
     """Return the least extreme of pool, own, and what is known of it; 0 … `CAP`."""
-    score = min(beyond(a, pool_u, pool_b), CAP)
     u = own_threshold(row)
-    if u > 0.0:
-        score = min(score, beyond(a, u, 0.6 * u))
+    if a <= max(u, pool_u):
+        # Nine samples in ten: of two such shares the lesser is that of the larger threshold.
+        score = a / max(u, pool_u) * AT_QUANTILE
+    else:
+        score = min(beyond(a, pool_u, pool_b), CAP)
+        if u > 0.0:
+            score = min(score, beyond(a, u, 0.6 * u))
     u3 = max(record_of(row, now, slot_ms), habit_of(row, now))
     if u3 > 0.0:
         if a <= u3:

@@ -29,6 +29,15 @@ KEY = WORD | _class_of(".-")
 LABEL = LETTER | DIGIT | _class_of("-")
 MAIL = WORD | _class_of(".+-")
 
+LETTERS, NUMERICS, DIGITS, SLASHES, DOTS, ATS, SIGNS = (1 << k for k in range(7))
+"""Bits of `KINDS`: one look at a byte tells all that a word is asked for."""
+KINDS = np.zeros(256, np.uint8)
+for _kind, _of in (
+    *((LETTERS, LETTER), (NUMERICS, NUMERIC), (DIGITS, DIGIT), (SLASHES, _class_of("/\\"))),
+    *((DOTS, _class_of(".")), (ATS, _class_of("@")), (SIGNS, _class_of("="))),
+):
+    KINDS[_of] |= _kind
+
 OPEN, SHUT, OPEN_LIST, SHUT_LIST, OPEN_MAP, SHUT_MAP = b"()[]{}"
 EQUALS, COMMA, COLON, BLANK, DOT, AT, SLASH, BACKSLASH = b"=,: .@/\\"
 DOUBLE, SINGLE, LESS, STAR, MORE, ZERO, ONE, PLUS, MINUS = b"\"'<*>01+-"

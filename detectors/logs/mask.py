@@ -16,6 +16,9 @@ MAX_CHARS = 1024
 MAX_WORDS = 100_000
 """Remembered words, about 20 MB; beyond it the memory is emptied, which costs time and changes nothing."""
 
+MAX_LAYOUTS = 1000
+"""Sets of keys of JSON lines that are remembered; a speed matter only."""
+
 _PAYLOAD = re.compile(
     r"\([^()\[\]{}]*[=,][^()\[\]{}]*\)|\[[^()\[\]{}]*[=,][^()\[\]{}]*\]|\{[^()\[\]{}]*\}|(?<=[=:])\s?\[[^()\[\]{}]*\]"
 )
@@ -52,7 +55,7 @@ def tokens(line: str) -> tuple[str, ...]:
     >>> tokens("Connection from 10.0.0.7:5123 closed after 3.2 ms (id=7f, user=bo)")
     ('Connection', 'from', '<*>', 'closed', 'after', '<*>', 'ms', '<*>')
     """
-    line = line[:MAX_CHARS] if not line.startswith("{") else _json_message(line)
+    line = line[:MAX_CHARS] if not line.startswith("{") else json_message(line)
     if "[" in line or "{" in line or "(" in line:
         for _ in range(4):
             line, found = _PAYLOAD.subn(ANY, line)
@@ -81,17 +84,29 @@ def _unquoted(found: re.Match[str]) -> str:
     return found[1].replace("=", ": ") + found[2]
 
 
-def _json_message(line: str) -> str:
+def json_message(line: str) -> str:
     """Return what a JSON line says and which keys it has; their values are data."""
     try:
-        document = json.loads(line)
+        document, end = _decoder.raw_decode(line)
     except ValueError:
         return line[:MAX_CHARS]
-    if not isinstance(document, dict):
+    if end < len(line) and line[end:].strip(" \t\r\n"):
         return line[:MAX_CHARS]
-    said = next((document[key] for key in _MESSAGE_KEYS if isinstance(document.get(key), str)), "")
-    keys = " ".join(sorted(str(key) for key in document if key not in _MESSAGE_KEYS))
+    named = tuple(document)
+    known = _layouts.get(named)
+    if known is None:
+        if len(_layouts) >= MAX_LAYOUTS:
+            _layouts.clear()
+        messages = [key for key in _MESSAGE_KEYS if key in document]
+        known = _layouts[named] = messages, " ".join(sorted(set(named).difference(messages)))
+    messages, keys = known
+    said = next((document[key] for key in messages if isinstance(document[key], str)), "")
     return f"{said} {keys}"[:MAX_CHARS]
+
+
+_decoder = json.JSONDecoder()
+_layouts: dict[tuple[str, ...], tuple[list[str], str]] = {}
+"""By the keys of a document: which of them may hold its message, and what is said of the others."""
 
 
 _words: dict[str, str] = {}

@@ -29,6 +29,10 @@ class _Bucket:
     version: int = 0
 
 
+_Found = tuple[_Bucket, int, int, tuple[str, ...]]
+"""The bucket, its version then, the template's number, and the words that it was found for."""
+
+
 class Miner:
     """Learns templates from lines, one at a time; the same lines in the same order give the same numbers.
 
@@ -40,8 +44,8 @@ class Miner:
         self.max_templates = max_templates
         self.templates: list[tuple[str, ...]] = []
         self._buckets: dict[tuple[int, str], _Bucket] = {}
-        self._shapes: dict[int, tuple[_Bucket, int, int]] = {}
-        self._masked: dict[tuple[str, ...], tuple[_Bucket, int, int]] = {}
+        self._shapes: dict[int, _Found] = {}
+        self._masked: dict[tuple[str, ...], _Found] = {}
 
     def learn(self, line: str) -> int:
         """Return the number of the line's template, making one if there is none."""
@@ -53,15 +57,15 @@ class Miner:
         for line, shape in zip(lines, shapes_of(lines), strict=True):
             found = shapes.get(shape)
             if found is None or found[0].version != found[1]:
-                found = self._find(line)
+                # Lines of one shape have the same words: if the bucket has changed, these are looked up.
+                found = self._find(tokens(line) if found is None else found[3])
                 if shape != UNKNOWN:
                     if len(shapes) >= MAX_LINES:
                         shapes.clear()
                     shapes[shape] = found
             yield found[2]
 
-    def _find(self, line: str) -> tuple[_Bucket, int, int]:
-        words = tokens(line)
+    def _find(self, words: tuple[str, ...]) -> _Found:
         found = self._masked.get(words)
         if found is None or found[0].version != found[1]:
             found = self._search(words)
@@ -74,7 +78,7 @@ class Miner:
         """Return a template as a line with `<*>` where it varies."""
         return " ".join(self.templates[number]) if number >= 0 else "(other lines)"
 
-    def _search(self, words: tuple[str, ...]) -> tuple[_Bucket, int, int]:
+    def _search(self, words: tuple[str, ...]) -> _Found:
         first = words[0] if words and ANY not in words[0] else ""
         bucket = self._buckets.setdefault((len(words), first), _Bucket())
         best, best_same, best_fit = OVERFLOW, -1.0, -1
@@ -95,14 +99,14 @@ class Miner:
                 pairs = zip(words, self.templates[best], strict=True)
                 self.templates[best] = tuple(mine if mine == its else ANY for mine, its in pairs)
                 bucket.version += 1
-            return bucket, bucket.version, best
+            return bucket, bucket.version, best, words
         if len(self.templates) >= self.max_templates:
-            return bucket, bucket.version, best
+            return bucket, bucket.version, best, words
         number = len(self.templates)
         self.templates.append(words)
         bucket.members.append(number)
         bucket.version += 1
-        return bucket, bucket.version, number
+        return bucket, bucket.version, number, words
 
     def dump(self) -> list[list[str]]:
         """Return the templates; they are all the state there is."""

@@ -8,13 +8,17 @@ from detectors.compiled import compiled
 from detectors.logs.cut import next_of
 from detectors.logs.letters import (
     AT,
+    ATS,
     BACKSLASH,
     COLON,
     DIGIT,
+    DIGITS,
     DOT,
+    DOTS,
     EDGE,
     HEX,
     KEY,
+    KINDS,
     LABEL,
     LARGE_X,
     LATER,
@@ -24,9 +28,10 @@ from detectors.logs.letters import (
     MINUS,
     NO_PATH,
     NUMBER,
-    NUMERIC,
+    NUMERICS,
     PLUS,
     SLASH,
+    SLASHES,
     SMALL_X,
     ZERO,
 )
@@ -34,32 +39,34 @@ from detectors.logs.letters import (
 
 @compiled
 def is_masked(line: np.ndarray, begin: int, end: int) -> bool:
-    """Tell whether `mask.masked` is sure to return a mask for the whole word."""
-    letters = True
-    for k in range(begin, end):
-        letters &= LETTER[line[k]]
-    if letters:
-        return False
+    """Tell whether `mask.masked` is sure to return a mask for the whole word, which is not all letters."""
     while begin < end and EDGE[line[begin]]:
         begin += 1
     while begin < end and EDGE[line[end - 1]]:
         end -= 1
-    numeric = begin < end
-    digits = slash = dot = at = False
+    if begin == end:
+        return False
+    every, some = kinds_of(line, begin, end)
+    if every & NUMERICS:
+        return True
+    if some & DIGITS and _is_number(line, begin, end):
+        return True
+    if some & SLASHES and _is_path(line, begin, end):
+        return True
+    if some & DOTS and _is_host(line, begin, end):
+        return True
+    return bool(some & ATS) and _is_mail(line, begin, end)
+
+
+@compiled
+def kinds_of(line: np.ndarray, begin: int, end: int) -> tuple[int, int]:
+    """Return the kinds that all bytes of a stretch are of, and those that some are of."""
+    every, some = np.uint8(255), np.uint8(0)
     for k in range(begin, end):
-        byte = line[k]
-        numeric &= NUMERIC[byte]
-        digits |= DIGIT[byte]
-        slash |= byte in (SLASH, BACKSLASH)
-        dot |= byte == DOT
-        at |= byte == AT
-    if numeric:
-        return True
-    if digits and _is_number(line, begin, end):
-        return True
-    if slash and _is_path(line, begin, end):
-        return True
-    return (dot and _is_host(line, begin, end)) or (at and _is_mail(line, begin, end))
+        kinds = KINDS[line[k]]
+        every &= kinds
+        some |= kinds
+    return int(every), int(some)
 
 
 @compiled

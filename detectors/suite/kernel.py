@@ -68,18 +68,20 @@ def step(row: Record, ts_ms: int, value: float, p: Tuning, said: np.ndarray) -> 
         season_deviation(row, hour, x, floor, p),
         spread_deviation(row, ratio),
     )
-    largest = 0.0
+    largest, alone = 0.0, 0.0
     for k in range(len(deviations)):
         one = student(deviations[k], p.degrees)
         said[k] = weight[k] * surprise(row.tail[k], one)
         if n >= COLD:
             absorb(row.tail[k], one)
         largest = max(largest, said[k])
+        if k == SEASON:
+            alone = one
     said[4] = p.w_still * still_surprise(row, x, ts_ms)
     said[5] = p.w_novelty * novelty_of(row, words, p)
     everything = min(max(largest, said[4]) + said[5], LARGEST)
     score = max(everything - remembered(row, hour, p), 0.0)
-    lasting = p.w_season * lasting_surprise(row, deviations[SEASON], p)
+    lasting = p.w_season * lasting_surprise(row, deviations[SEASON], alone, p)
     if lasting > score:
         score = lasting
         said[SEASON] = max(everything, lasting)

@@ -64,9 +64,14 @@ def _usual_off(row: Record, hour: int) -> float:
 
 
 @inlined
-def lasting_surprise(row: Record, deviation: float, p: Tuning) -> float:
-    """Return the surprise of a distance that has lasted; hours that repeat each other count little."""
+def lasting_surprise(row: Record, deviation: float, alone: float, p: Tuning) -> float:
+    """Return the surprise of a distance that has lasted; hours that repeat each other count little.
+
+    `alone` is what it says by itself, which is all while it has not lasted.
+    """
     hours = min(abs(signed(row.lasted)), LONGEST)
+    if hours == 0:
+        return min(alone, LASTING)
     return min(student(deviation * math.sqrt(1.0 + hours / AGAIN), p.degrees), LASTING)
 
 

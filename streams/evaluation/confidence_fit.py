@@ -14,7 +14,7 @@ from streams.evaluation.examples import Example
 
 L2 = 3.0
 """Weight decay per standardised feature, in examples: what few incidents speak for stays small."""
-EXPECTED = {"lead": 1.0, "score": 1.0, "explains": 1.0, "flips": -1.0, "size": -1.0, "change": 1.0}
+EXPECTED = {"lead": 1.0, "score": 1.0, "explains": 1.0, "flips": -1.0, "others": -1.0, "change": 1.0}
 """Sign of each weight, as anybody would have it."""
 STEPS = 50
 BINS = 10

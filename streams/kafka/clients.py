@@ -23,6 +23,10 @@ FETCH_WAIT_MS = 100
 embedded broker looks again after a share of it: with librdkafka's 500 a record was read 190 ms after it had
 been acknowledged (median of 40, nothing else running), with 100 after 18 ms, with 20 after 10."""
 
+FULL_QUEUE_WAIT_MS = 10
+"""How long nothing is fetched once the queue is full. What it holds is read in less than librdkafka's second:
+a loop that did nothing else read 150,000 records/s of 128 bytes with that, and 500,000 with 10 ms."""
+
 
 def _base(settings: KafkaSettings) -> dict[str, Any]:
     return {
@@ -74,6 +78,7 @@ def consumer(
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
             "fetch.wait.max.ms": FETCH_WAIT_MS,
+            "fetch.queue.backoff.ms": FULL_QUEUE_WAIT_MS,
             "session.timeout.ms": int(settings.session_timeout_s * 1000),
             "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / 5),
             **{name.replace("_", "."): value for name, value in options.items()},

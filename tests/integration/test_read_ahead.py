@@ -1,6 +1,7 @@
 """What lies fetched in memory while DETECT cannot keep up."""
 
 import json
+import random
 from threading import Event
 
 import pytest
@@ -59,3 +60,30 @@ def test_a_backlog_stays_with_the_broker(wire):
 
     assert 0 < taken < RECORDS // 2, "it was not slower than the producer"
     assert 1_000_000 < max(queued) < MOST_BYTES, "bytes that lay in memory"
+
+
+LARGE_BYTES, LARGE = 100_000, 200
+EMPTY_TURNS = 20
+"""Of a tenth of a second. With a pause of a second whenever the queue was full there were 88."""
+
+
+def test_a_queue_that_was_full_is_filled_again_at_once(wire):
+    for step in range(LARGE):
+        wire.put("headwater.metrics", random.Random(step).randbytes(LARGE_BYTES), "cart")
+    wire.flush()
+    reader = consumer(
+        wire.settings.kafka, "detect", queued_max_messages_kbytes=1_000, fetch_max_bytes=1_000_000
+    )
+    try:
+        reader.assign([TopicPartition(wire.settings.kafka.topic("headwater.metrics"), 0, 0)])
+        turns = [reader.consume(1, 0.1)]
+        while not turns[-1]:
+            turns.append(reader.consume(1, 0.1))
+        began, work = len(turns), Event()
+        while sum(map(len, turns)) < LARGE:
+            turns.append(reader.consume(1, 0.1))
+            work.wait(0.005)
+    finally:
+        reader.close()
+
+    assert sum(not each for each in turns[began:]) < EMPTY_TURNS

@@ -16,7 +16,6 @@ from streams.wire.decoders import BUILT_IN, Decoders
 from streams.wire.decoders.reading import time_ms
 from streams.wire.decoders.resource import canonical_labels
 from streams.wire.record import RawRecord
-from streams.wire.shown import shown
 from streams.wire.telemetry import TelemetryBuilder
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -145,57 +144,3 @@ def test_times_are_read_as_they_are_written(ts_ms):
     from streams.wire.cloudevents import rfc3339
 
     assert time_ms(rfc3339(ts_ms), "t") == time_ms(ts_ms, "t") == time_ms(str(ts_ms), "t") == ts_ms
-
-
-ODD = st.sampled_from([None, "", "x", 1, -1, 2**64 - 1, 1.5, True, "NaN", [], {}, {"a": "b"}, {"a": 1}])
-SAMPLES = st.fixed_dictionaries(
-    {},
-    optional={
-        "service": st.sampled_from(["cart", "shop/cart"]) | ODD,
-        "metric": st.sampled_from(["cpu", "memory"]) | ODD,
-        "value": st.floats(allow_nan=False) | ODD,
-        "ts_ms": st.sampled_from([1_790_000_000_000, 1_790_000_000_001]) | ODD,
-        "timestamp": st.sampled_from(["2026-09-21T14:13:20Z", "soon"]),
-        **{name: ODD for name in ("instance", "peer", "unit", "version", "domain", "labels", "more")},
-        "kind": st.sampled_from(["gauge", "counter", "delta"]) | ODD,
-    },
-)
-
-
-@settings(max_examples=500, deadline=None)
-@given(documents=st.lists(SAMPLES | JSON, max_size=6), cut=st.integers(0, 200))
-def test_taking_plain_samples_the_quick_way_changes_nothing(documents, cut):
-    """A sample is taken quickly from its second sight on, so each comes twice; and one is cut short."""
-    values = [orjson.dumps(each) for each in documents if not isinstance(each, float)] * 2
-    values += [value[:cut] for value in values[:1]]
-    outcomes = []
-    for is_quick in (True, False):
-        catalogs: dict[str, Catalog] = {}
-        builder = TelemetryBuilder(lambda domain, known=catalogs: known.setdefault(domain, Catalog()))
-        decoders, said = Decoders(), []
-        quick = decoders.quick("headwater.metrics", builder)
-        for value in values:
-            if is_quick and quick(value):
-                continue
-            try:
-                decoders.decode(RawRecord("headwater.metrics", 0, 0, None, value, (), 7), builder)
-            except DecodeError as refused:
-                said.append(str(refused))
-        outcomes.append((said, shown(builder.take(), catalogs)))
-    assert outcomes[0] == outcomes[1]
-
-
-def test_a_plain_sample_of_a_known_series_is_taken_quickly():
-    catalogs: dict[str, Catalog] = {}
-    builder = TelemetryBuilder(lambda domain: catalogs.setdefault(domain, Catalog()))
-    value = orjson.dumps({"service": "s", "metric": "m", "value": 1, "ts_ms": 2, "labels": {"core": "1"}})
-    quick = Decoders().quick("headwater.metrics", builder)
-    assert not quick(value)
-    Decoders().decode(RawRecord("headwater.metrics", 0, 0, None, value), builder)
-    assert quick(value)
-    assert builder.take()["default"].samples.value.tolist() == [1.0, 1.0]
-
-
-def test_a_setting_for_the_topic_is_not_passed_by():
-    builder = TelemetryBuilder(lambda _: Catalog())
-    assert Decoders({"headwater.metrics": "prometheus_json"}).quick("headwater.metrics", builder) is None

@@ -61,3 +61,18 @@ def test_the_way_does_not_go_on_to_a_caller_that_feels_little_of_the_loudest():
 def test_a_caller_that_shows_nothing_itself_is_still_the_first_to_wait():
     trouble = [*broken("db"), *waits("web", "db", 6), *waits("mobile", "db", 2)]
     assert way([edge("web", "db"), edge("mobile", "db"), *trouble]) == ["db", "web"]
+
+
+def served(caller, callee):
+    """A call to what is known to be a service, with users of its own, and no datastore."""
+    return edge(caller, callee).model_copy(update={"callee_kind": "service"})
+
+
+def test_trouble_ends_at_a_service_whose_caller_makes_up_for_it():
+    trouble = [*broken("cart"), *ill("cart", 2), *waits("web", "cart", 6)]
+    assert way([served("web", "cart"), *trouble]) == ["cart"]
+
+
+def test_nobody_makes_up_for_calls_that_take_a_hundred_times_as_long():
+    trouble = [*broken("cart"), *ill("cart", 2), *waits("web", "cart", 100)]
+    assert way([served("web", "cart"), *trouble]) == ["cart", "web"]

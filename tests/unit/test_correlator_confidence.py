@@ -12,7 +12,7 @@ from correlator.evidence import Progress, Verdict
 from detectors.anomaly import Family
 from streams.evaluation.confidence_fit import calibration_error, fit, left_out, quality, table
 from streams.evaluation.examples import Example
-from tests.hand_made import MINUTE, T0, edge, episode
+from tests.hand_made import MINUTE, T0, edge, episode, opened
 
 PRIOR = Prior(0.0, {"margin": 1.0, "rest": -1.0}, {"margin": 0.5, "rest": 1.0}, {"margin": 0.25, "rest": 0.5})
 CLEAR = {"margin": 1.0, "rest": 0.0}
@@ -98,22 +98,21 @@ def test_a_confidence_that_moved_by_a_tenth_is_a_revision_that_says_so():
     assert any("confidence is now" in text for *_, text in said), said
 
 
-def test_the_same_trouble_in_a_larger_system_is_named_with_less_confidence():
-    at = T0 + 2 * MINUTE
-    trouble = [
-        edge("web", "db"),
-        *episode("db", Family.SATURATION, at),
-        *episode("web", Family.LATENCY, at),
-    ]
+def test_an_incident_that_opens_while_another_is_open_is_less_sure():
+    def trouble(caller, callee, at):
+        return [
+            edge(caller, callee),
+            *episode(callee, Family.SATURATION, at, score=11.0),
+            *episode(caller, Family.LATENCY, at),
+        ]
 
-    def confidence(others):
-        engine = Engine("shop")
-        for item in [*trouble, *(edge(f"s{number}", f"s{number + 1}") for number in range(others))]:
-            engine.apply(item)
-        engine.apply(Progress(domain="shop", source="p", watermark_ms=T0 + 12 * MINUTE))
-        return engine.rank_at(at).hypotheses[0].confidence
+    def confidence(items):
+        return next(i for i in opened(items).values() if "db" in i.services).hypotheses[0].confidence
 
-    assert confidence(5) > confidence(50) > confidence(500)
+    late = T0 + 12 * MINUTE
+    alone = confidence(trouble("web", "db", late))
+    assert confidence([*trouble("app", "cache", T0 + 10 * MINUTE), *trouble("web", "db", late)]) < alone
+    assert confidence([*trouble("app", "cache", T0 - 60 * MINUTE), *trouble("web", "db", late)]) == alone
 
 
 def _verdict(incident, number, *, right, at_ms):

@@ -8,16 +8,16 @@ import pytest
 from detectors.bank import allocate_pools, judge
 from detectors.catalog import Catalog
 from detectors.codes import code_of, halved, value_of
-from detectors.residual import remember
+from detectors.residual import quartile, remember
 from detectors.roster import Roster
-from detectors.rows import BYTES_PER_SERIES, NEVER, ROW, UNUSED, WINDOW, allocate
+from detectors.rows import BYTES_PER_SERIES, NEVER, PEAKS, ROW, UNUSED, WINDOW, allocate
 from detectors.stamps import FOREVER, age_of, stamp_of
 from detectors.stillness import STILL
 from detectors.suite import Tuning
 from detectors.suite.ahead import STRETCH
 from detectors.suite.novelty import words_of
 from detectors.suite.record import SUITE
-from detectors.tail import habit_at, habit_of, learn_own, learn_week, level_of, own_threshold
+from detectors.tail import habit_at, habit_of, learn_own, learn_week, level_of, own_threshold, record_of
 from detectors.telemetry import Series
 
 MINUTE = 60_000
@@ -106,8 +106,50 @@ def test_median_and_spread_are_those_of_the_newest_sixty(shape, kind):
         kept.append(value_of(shape, code_of(shape, float(y))))
         newest = kept[-WINDOW:]
         low, middle, high = np.quantile(newest, [0.25, 0.5, 0.75])
-        assert row["median"] == pytest.approx(middle, rel=1e-5, abs=1e-6)
-        assert row["iqr"] == pytest.approx(high - low, rel=1e-5, abs=1e-5)
+        codes = row["quartile"].reshape(3, 2).tolist()
+        found = [quartile(shape, float(row["filled"]), which, *codes[which]) for which in range(3)]
+        assert found == pytest.approx([low, middle, high], rel=1e-5, abs=1e-6)
+
+
+def test_a_level_without_a_logarithm_is_the_one_with_it():
+    steps = 0.01 * 1.05 ** np.arange(-5, 260)
+    for a in [0.0, 1e-300, 1e30, *steps, *np.nextafter(steps, 0), *np.nextafter(steps, 9e9), *(steps * 1.02)]:
+        level = 0 if a <= 0.01 else min(int(math.log(a / 0.01) / math.log(1.05)) + 1, 254)
+        assert level_of(float(a)) == level
+
+
+def test_the_record_is_the_third_largest_peak_of_twelve_hours_whatever_their_order():
+    rng = np.random.default_rng(6)
+    now = 1_760_000_000_000
+    for _ in range(200):
+        row = allocate(1)[0]
+        row["peak"] = codes = rng.integers(0, 5, PEAKS) * 1000
+        age_s = rng.choice([60, 43_000, 44_000, 10**6], PEAKS)
+        row["peak_s"] = now // 1000 - age_s
+        row["quartile"] = 32_000
+        alive = sorted([0, 0, 0, *codes[age_s <= 43_200].tolist()])
+        assert record_of(row, now, 60_000) == value_of(LINEAR, alive[-3])
+
+
+def test_samples_of_one_series_in_one_call_are_learned_one_after_the_other():
+    """Samples are judged in blocks: the second of a row must find what the first has left."""
+    rng = np.random.default_rng(7)
+    number = np.tile(rng.permutation(50).astype(np.int32), 90)
+    ts_ms = np.repeat(np.arange(1, 91) * 60_000, 50)
+    value = 20 + rng.standard_normal(len(number)) + 30 * (ts_ms > 80 * 60_000)
+    together, apart = allocate(50), allocate(50)
+    pools, others = allocate_pools(1), allocate_pools(1)
+    together["pool"] = apart["pool"] = 0
+    together["load_row"] = apart["load_row"] = np.roll(np.arange(50), 1)
+    pools.volume[:] = others.volume[:] = 1
+    spoken = judge(together, pools, number, ts_ms, value)
+    singly = [
+        judge(apart, others, *(each[k : k + 1] for each in (number, ts_ms, value))) for k in range(4500)
+    ]
+    assert together.tobytes() == apart.tobytes()
+    assert pools.histogram.tobytes() == others.histogram.tobytes()
+    assert len(spoken.scale) > 0
+    assert spoken.lasting.tolist() == [x for each in singly for x in each.lasting.tolist()]
 
 
 def test_the_own_tail_is_the_upper_tenth_of_the_newest_deviations():

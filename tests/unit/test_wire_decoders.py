@@ -198,15 +198,22 @@ def test_remote_write_2_is_told_apart_from_an_empty_request(builder):
         Decoders({"prom": "prometheus_remote_write"}).decode(record(value, "prom"), builder)
 
 
+def test_prometheus_descriptions_of_metrics_are_no_error(builder):
+    """Once a minute it sends a request of nothing else: `WriteRequest.metadata`."""
+    value = bytes(cramjam.snappy.compress_raw(b"\x1a\x0b\x08\x02\x12\x02up\x22\x03up?"))
+    assert Decoders({"prom": "prometheus_remote_write"}).decode(record(value, "prom"), builder) == 0
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [
         (b"", "empty record"),
+        (bytes(cramjam.snappy.compress(b"\x0a\x00")), "framing format"),
         (b"hello", "not a snappy block"),
         (bytes(cramjam.snappy.compress_raw(b"\x0a\x50abc")), "not a remote-write 1.0 request"),
         (remote_write(({"job": "api"}, [(T0, 1.0)])), "no __name__"),
     ],
-    ids=["empty", "no snappy", "cut short", "nameless"],
+    ids=["empty", "framed", "no snappy", "cut short", "nameless"],
 )
 def test_a_malformed_remote_write_says_what_is_wrong(builder, value, says):
     with pytest.raises(DecodeError, match=says):

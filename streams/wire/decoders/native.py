@@ -61,8 +61,6 @@ class KnownSeries:
 
 
 MAX_KNOWN = 1_000_000
-QUICK_BYTES = 4_096
-"""A plain sample has some hundred; how large a record may be at all is not decided here."""
 
 
 def _take_sample(sample: dict[str, Any], where: str, record: RawRecord, into: TelemetryBuilder) -> int:
@@ -109,33 +107,32 @@ def _words(sample: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def quick_metrics(into: TelemetryBuilder) -> Callable[[bytes], bool]:
-    """Return what takes one plain sample of a known series, and says False to all else, untouched.
+def known_samples(into: TelemetryBuilder) -> Callable[[bytes], tuple[str, int] | None]:
+    """Return what takes one plain sample of a known series and tells its domain and number.
 
-    It is good for one batch: between batches series may be retired.
+    Plain is one object with a number and a time in milliseconds. Of all else it says None, and leaves it
+    untouched. It is good for one batch: between batches series may be retired.
     """
     known = into.cache(KnownSeries).numbers
     numbered = into.numbered
 
-    def take(value: bytes) -> bool:
-        if len(value) > QUICK_BYTES:
-            return False
+    def take(value: bytes) -> tuple[str, int] | None:
         try:
             sample = orjson.loads(value)
             if type(sample) is not dict:
-                return False
+                return None
             found = known.get(_words(sample))
         except (orjson.JSONDecodeError, TypeError):
-            return False
+            return None
         number, stamp = sample.get("value"), sample.get("ts_ms")
         if type(number) is int:
             number = float(number)
         if found is None or type(number) is not float or type(stamp) is not int:
-            return False
+            return None
         if not 0 <= stamp <= MAX_TS_MS:
-            return False
+            return None
         numbered(*found, stamp, number)
-        return True
+        return found
 
     return take
 

@@ -37,7 +37,7 @@ def metrics_from_json(document: Any) -> Iterator[tuple[dict[str, str], list[Metr
     DecodeError
         Names the offending field by its path.
     """
-    for r, resource in enumerate(sequence(mapping(document, "").get("resourceMetrics"), "resourceMetrics")):
+    for r, resource in enumerate(resources(document, "resourceMetrics")):
         where = f"resourceMetrics[{r}]"
         found = []
         scopes = sequence(mapping(resource, where).get("scopeMetrics"), f"{where}.scopeMetrics")
@@ -48,6 +48,20 @@ def metrics_from_json(document: Any) -> Iterator[tuple[dict[str, str], list[Metr
                 if known:
                     found.append(known)
         yield resource_attributes(resource, where), found
+
+
+def resources(document: Any, key: str) -> list[Any]:
+    """Return what is under the one key of a request; an empty object is a request without any.
+
+    Raises
+    ------
+    DecodeError
+        It is something else.
+    """
+    request = mapping(document, "")
+    if request and key not in request:
+        raise DecodeError("is missing (OTLP/JSON spells names in lowerCamelCase)", field=key)
+    return sequence(request.get(key), key)
 
 
 def resource_attributes(holder: dict[str, Any], where: str) -> dict[str, str]:
@@ -61,7 +75,7 @@ def attributes_of(pairs: Any, where: str) -> dict[str, str]:
     found = {}
     for index, pair in enumerate(sequence(pairs, where)):
         known = mapping(pair, f"{where}[{index}]")
-        found[text(known.get("key", ""), f"{where}[{index}].key")] = text_of(
+        found[_text(known.get("key"), f"{where}[{index}].key")] = text_of(
             known.get("value"), f"{where}[{index}].value"
         )
     return found
@@ -89,6 +103,8 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
         raise DecodeError("nested deeper than 32 levels", field=where[:80])
     known = mapping(value, where)
     for kind, content in known.items():
+        if content is None:
+            continue
         match kind:
             case "stringValue":
                 return text(content, where)
@@ -108,12 +124,19 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
             case "kvlistValue":
                 pairs = sequence(mapping(content, where).get("values"), where)
                 return {
-                    text(mapping(pair, where).get("key", ""), where): plain(
-                        pair.get("value"), where, depth + 1
-                    )
+                    _text(mapping(pair, where).get("key"), where): plain(pair.get("value"), where, depth + 1)
                     for pair in pairs
                 }
     return None
+
+
+def _text(value: Any, where: str) -> str:
+    """Text; null is unset, as in all of protobuf's JSON."""
+    return "" if value is None else text(value, where)
+
+
+def _double(value: Any, where: str) -> float:
+    return 0.0 if value is None else number(value, where)
 
 
 def _hex(content: str, where: str) -> str:
@@ -127,9 +150,9 @@ def _hex(content: str, where: str) -> str:
 
 
 def _metric(metric: dict[str, Any], where: str) -> Metric | None:
-    name = text(metric.get("name", ""), f"{where}.name")
-    unit = text(metric.get("unit", ""), f"{where}.unit") or None
-    key = next((each for each in _SHAPES if each in metric), None)
+    name = _text(metric.get("name"), f"{where}.name")
+    unit = _text(metric.get("unit"), f"{where}.unit") or None
+    key = next((each for each in _SHAPES if metric.get(each) is not None), None)
     if key is None:
         return None
     data = mapping(metric[key], f"{where}.{key}")
@@ -182,9 +205,9 @@ def _attributes(point: dict[str, Any], where: str) -> dict[str, str]:
 
 
 def _number(point: dict[str, Any], where: str) -> NumberPoint | None:
-    if "asDouble" in point:
+    if point.get("asDouble") is not None:
         value = number(point["asDouble"], f"{where}.asDouble")
-    elif "asInt" in point:
+    elif point.get("asInt") is not None:
         value = number(integer(point["asInt"], f"{where}.asInt"), f"{where}.asInt")
     else:
         return None
@@ -221,7 +244,7 @@ def _exponential(point: dict[str, Any], where: str) -> ExponentialPoint:
         _sum(point, where),
         integer(point.get("scale"), f"{where}.scale"),
         unsigned(point.get("zeroCount"), f"{where}.zeroCount"),
-        number(point.get("zeroThreshold", 0), f"{where}.zeroThreshold"),
+        _double(point.get("zeroThreshold"), f"{where}.zeroThreshold"),
         integer(positive.get("offset"), f"{where}.positive.offset"),
         _counts(positive.get("bucketCounts"), f"{where}.positive.bucketCounts"),
         integer(negative.get("offset"), f"{where}.negative.offset"),
@@ -236,14 +259,14 @@ def _summary(point: dict[str, Any], where: str) -> SummaryPoint:
         known = mapping(each, there)
         quantiles.append(
             (
-                number(known.get("quantile", 0), f"{there}.quantile"),
-                number(known.get("value", 0), f"{there}.value"),
+                _double(known.get("quantile"), f"{there}.quantile"),
+                _double(known.get("value"), f"{there}.value"),
             )
         )
     return SummaryPoint(
         _attributes(point, where),
         *_times(point, where),
         unsigned(point.get("count"), f"{where}.count"),
-        number(point.get("sum", 0), f"{where}.sum"),
+        _double(point.get("sum"), f"{where}.sum"),
         tuple(quantiles),
     )

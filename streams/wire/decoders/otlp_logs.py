@@ -12,7 +12,7 @@ from streams.errors import DecodeError
 from streams.wire.decoders import flags, kubernetes, otlp, otlp_json
 from streams.wire.decoders.logs_fast import SEVERITIES, TELLING, LogsScanner, word_of
 from streams.wire.decoders.otlp_metrics import note_version
-from streams.wire.decoders.reading import integer, mapping, parse, sequence, text
+from streams.wire.decoders.reading import document_of, integer, mapping, sequence, text
 from streams.wire.decoders.resource import Attributes, Resource, identify
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
@@ -37,8 +37,9 @@ def decode(record: RawRecord, into: TelemetryBuilder) -> int:
     """Decode protobuf or JSON; returns the lines and items taken."""
     if not record.value:
         raise DecodeError("empty record")
-    if record.value[:1] == b"{":
-        return decode_document(parse(record.value), record, into)
+    document = document_of(record.value)
+    if document is not None:
+        return decode_document(document, record, into)
     scanner = into.cache(LogsScanner)
 
     def on_other(message: LogRecord, ts_ms: int, attributes: Attributes, resource: Resource) -> int:
@@ -146,7 +147,7 @@ def _telling(pairs: Any) -> dict[str, str]:
 
 
 def _from_json(document: Any) -> Iterator[tuple[dict[str, str], list[LogEntry]]]:
-    for r, resource in enumerate(sequence(mapping(document, "").get("resourceLogs"), "resourceLogs")):
+    for r, resource in enumerate(otlp_json.resources(document, "resourceLogs")):
         where = f"resourceLogs[{r}]"
         entries = []
         for s, scope in enumerate(sequence(mapping(resource, where).get("scopeLogs"), f"{where}.scopeLogs")):

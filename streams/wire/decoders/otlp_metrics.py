@@ -23,7 +23,7 @@ from streams.wire.decoders.otlp import (
 )
 from streams.wire.decoders.otlp_fast import MetricsScanner
 from streams.wire.decoders.otlp_json import metrics_from_json
-from streams.wire.decoders.reading import parse
+from streams.wire.decoders.reading import document_of
 from streams.wire.decoders.resource import Resource, canonical_labels, identify
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
@@ -38,8 +38,9 @@ def decode(record: RawRecord, into: TelemetryBuilder) -> int:
     """
     if not record.value:
         raise DecodeError("empty record")
-    if record.value[:1] == b"{":  # 0x7b opens no OTLP message
-        return decode_document(parse(record.value), record, into)
+    document = document_of(record.value)
+    if document is not None:
+        return decode_document(document, record, into)
     edges = EdgeCollector(into)
 
     def on_metric(metric: Metric, resource: Resource) -> int:

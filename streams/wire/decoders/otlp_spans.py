@@ -19,7 +19,7 @@ from streams.wire.decoders import otlp, otlp_json
 from streams.wire.decoders.edges import announce
 from streams.wire.decoders.otlp_metrics import note_version
 from streams.wire.decoders.peers import is_address, peer_of
-from streams.wire.decoders.reading import integer, mapping, parse, sequence, text
+from streams.wire.decoders.reading import document_of, integer, mapping, sequence, text
 from streams.wire.decoders.resource import Resource, identify
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
@@ -45,8 +45,9 @@ def decode(record: RawRecord, into: TelemetryBuilder) -> int:
     """Decode protobuf or JSON; returns the items taken."""
     if not record.value:
         raise DecodeError("empty record")
-    if record.value[:1] == b"{":
-        return decode_document(parse(record.value), record, into)
+    document = document_of(record.value)
+    if document is not None:
+        return decode_document(document, record, into)
     return _take(_from_protobuf(record.value), record, into)
 
 
@@ -144,7 +145,7 @@ def _from_protobuf(value: bytes) -> Iterator[tuple[dict[str, str], list[Span]]]:
 
 
 def _from_json(document: Any) -> Iterator[tuple[dict[str, str], list[Span]]]:
-    for r, resource in enumerate(sequence(mapping(document, "").get("resourceSpans"), "resourceSpans")):
+    for r, resource in enumerate(otlp_json.resources(document, "resourceSpans")):
         where = f"resourceSpans[{r}]"
         spans = []
         for s, scope in enumerate(

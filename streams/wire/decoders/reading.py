@@ -14,8 +14,15 @@ MAX_TS_MS = 253_402_300_799_999
 """The last millisecond of the year 9999; anything later is a unit mistake, not a time."""
 
 
+_MARK = b"\xef\xbb\xbf"
+"""UTF-8's byte order mark, which some producers put before JSON and RFC 8259 lets a reader pass over."""
+_BLANKS = b" \t\r\n"
+_HEAD_BYTES = 16
+"""How far the beginning of JSON is looked for."""
+
+
 def parse(value: bytes) -> Any:
-    """Parse JSON.
+    """Parse JSON, with or without a byte order mark.
 
     Raises
     ------
@@ -23,9 +30,29 @@ def parse(value: bytes) -> Any:
         Not JSON; says where it stops being.
     """
     try:
-        return orjson.loads(value)
+        return orjson.loads(value.removeprefix(_MARK))
     except orjson.JSONDecodeError as error:
         raise DecodeError(f"not JSON: {error}") from None
+
+
+def document_of(value: bytes) -> Any:
+    """Return the object or list of JSON that a value holds, None if it does not begin like one.
+
+    Raises
+    ------
+    DecodeError
+        It does, and is broken.
+    """
+    if value[:1] in (b"{", b"["):
+        return parse(value)
+    head = value[:_HEAD_BYTES]
+    bare = head.removeprefix(_MARK).lstrip(_BLANKS)
+    if bare[:1] in (b"{", b"["):
+        try:
+            return orjson.loads(value[len(head) - len(bare) :])
+        except orjson.JSONDecodeError:
+            return None  # a line feed and a brace also open a protobuf message of 123 bytes
+    return None
 
 
 def mapping(value: Any, where: str) -> dict[str, Any]:

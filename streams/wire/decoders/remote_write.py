@@ -20,6 +20,7 @@ from streams.wire.telemetry import TelemetryBuilder
 
 MAX_UNPACKED = 128 * 1024 * 1024
 """Larger requests are refused before they are unpacked: snappy can claim any size in five bytes."""
+_FRAMED = b"\xff\x06\x00\x00sNaPpY"
 _ASIDE = 1 << 62
 """Marks table values of series that do not stand for themselves; below it, the index of their labels."""
 MAX_ASIDE = 200_000
@@ -48,6 +49,8 @@ def unpack(value: bytes | None) -> bytes:
     """
     if not value:
         raise DecodeError("empty record")
+    if value.startswith(_FRAMED):
+        raise DecodeError("snappy's framing format; remote write is one snappy block")
     try:
         from cramjam import snappy
     except ImportError:
@@ -69,8 +72,8 @@ def _walk(value: bytes, into: TelemetryBuilder) -> int:
         request.ParseFromString(value)
     except ProtobufError as error:
         raise _malformed(error) from None
-    if not request.timeseries:
-        raise _nothing()
+    if not request.timeseries and not request.metadata:
+        raise DecodeError("no series in it; is it remote write 2.0?", field="WriteRequest.timeseries")
     return prometheus.take(
         (
             Sample(labels, sample.timestamp, sample.value)
@@ -128,7 +131,7 @@ class RemoteWriteScanner:
             return None
         samples, series, missed = self._counts.tolist()
         if not series:
-            raise _nothing()
+            return None  # a request of descriptions, or none of this version
         self._unheld.clear()
         for miss, (start, end, first, last) in enumerate(self._misses[:missed].tolist()):
             if first == last:
@@ -179,8 +182,3 @@ class RemoteWriteScanner:
 
 def _malformed(error: Exception) -> DecodeError:
     return DecodeError(f"not a remote-write 1.0 request: {error}", field="WriteRequest")
-
-
-def _nothing() -> DecodeError:
-    # Remote write 2.0 has other field numbers and parses as nothing at all.
-    return DecodeError("no series in it; is it remote write 2.0?", field="WriteRequest.timeseries")

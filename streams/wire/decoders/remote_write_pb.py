@@ -1,7 +1,8 @@
 """Prometheus remote write 1.0's messages, declared here: no package on PyPI keeps them.
 
 Source: prometheus/prompb `remote.proto` and `types.proto` (Apache-2.0), the fields that are read here;
-protobuf skips the others (exemplars, native histograms, metadata).
+protobuf skips the others (exemplars, native histograms). Metadata comes in requests of its own: that it is
+there is all that is read of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-_STRING, _DOUBLE, _INT64, _MESSAGE = 9, 1, 3, 11
+_STRING, _DOUBLE, _INT64, _MESSAGE, _BYTES = 9, 1, 3, 11, 12
 _OPTIONAL, _REPEATED = 1, 3
 _MESSAGES: dict[str, tuple[tuple[str, int, int, int, str], ...]] = {
     "Label": (("name", 1, _OPTIONAL, _STRING, ""), ("value", 2, _OPTIONAL, _STRING, "")),
@@ -19,7 +20,10 @@ _MESSAGES: dict[str, tuple[tuple[str, int, int, int, str], ...]] = {
         ("labels", 1, _REPEATED, _MESSAGE, ".headwater.prometheus.Label"),
         ("samples", 2, _REPEATED, _MESSAGE, ".headwater.prometheus.Sample"),
     ),
-    "WriteRequest": (("timeseries", 1, _REPEATED, _MESSAGE, ".headwater.prometheus.TimeSeries"),),
+    "WriteRequest": (
+        ("timeseries", 1, _REPEATED, _MESSAGE, ".headwater.prometheus.TimeSeries"),
+        ("metadata", 3, _REPEATED, _BYTES, ""),
+    ),
 }
 
 

@@ -18,6 +18,9 @@ GIVE_UP = -1
 TOO_SMALL = -2
 """The output arrays are full: double them and scan again."""
 
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+"""Wire types; 3 and 4 are groups."""
+
 compiled = compiler("streams.wire.decoders", boundscheck=False)
 """Of all scanners: a change of one of their files compiles them all anew."""
 
@@ -61,6 +64,39 @@ def fixed64(buf: NDArray[np.uint8], at: np.uint64) -> np.uint64:
         | np.uint64(buf[at + np.uint64(6)]) << np.uint64(48)
         | np.uint64(buf[at + np.uint64(7)]) << np.uint64(56)
     )
+
+
+@compiled
+def next_field(
+    buf: NDArray[np.uint8], at: np.uint64, end: np.uint64
+) -> tuple[int, int, np.uint64, np.uint64]:
+    """Number and wire type of the field at a place, where its payload starts, and where it ends.
+
+    A `BYTES` payload stands behind its length. The number is 0 if the field is broken or a group.
+    The loops over the smallest parts of logs and of remote write do the same by hand: with this, these two
+    scanners took 1.25 times as long, that of metrics did not.
+    """
+    tag, at = varint(buf, at, end)
+    if at > end:
+        return 0, 0, at, end
+    number, wire = int(np.int64(tag >> np.uint64(3))), int(np.int64(tag & np.uint64(7)))
+    stop = at
+    if wire == BYTES:
+        length, at = varint(buf, at, end)
+        if at > end or length > end - at:
+            return 0, wire, at, end
+        stop = at + length
+    elif wire == VARINT:
+        _, stop = varint(buf, at, end)
+    elif wire == FIXED64:
+        stop = at + np.uint64(8)
+    elif wire == FIXED32:
+        stop = at + np.uint64(4)
+    else:
+        return 0, wire, at, end
+    if stop > end:
+        return 0, wire, at, end
+    return number, wire, at, stop
 
 
 @compiled

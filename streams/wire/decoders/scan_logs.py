@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.wire.decoders.scan import GIVE_UP, TOO_SMALL, compiled, fixed64, skip, varint
+from streams.wire.decoders.scan import BYTES, GIVE_UP, TOO_SMALL, compiled, fixed64, next_field, skip, varint
 
 LINE_COLUMNS = 7
 """Time in ns, severity's start, end and number, body's start and end, and one of the following."""
@@ -108,63 +108,33 @@ def scan_logs(
     rows = 0
     found = 0
     while at < end:
-        tag, at = varint(buf, at, end)
-        if at > end or tag >> np.uint64(3) == np.uint64(0):
+        part, kind, here, at = next_field(buf, at, end)
+        if part == 0 or (part == 1 and kind != BYTES):
             return GIVE_UP
-        if tag != np.uint64(0x0A):
-            if tag >> np.uint64(3) == np.uint64(1):
-                return GIVE_UP
-            at = skip(buf, at, end, tag & np.uint64(7))
-            if at > end:
-                return GIVE_UP
+        if part != 1:
             continue
-        length, at = varint(buf, at, end)
-        if at > end or length > end - at:
-            return GIVE_UP
-        here, holder_end = at, at + length
-        at = holder_end
+        holder_end = at
         if found >= len(resources):
             return TOO_SMALL
         resource_start, resource_end = np.uint64(0), np.uint64(0)
         seen = 0
         while here < holder_end:
-            tag, here = varint(buf, here, holder_end)
-            field = tag >> np.uint64(3)
-            if here > holder_end or field == np.uint64(0):
+            part, kind, inner, here = next_field(buf, here, holder_end)
+            if part == 0 or (part <= 2 and kind != BYTES):
                 return GIVE_UP
-            if tag != np.uint64(0x0A) and tag != np.uint64(0x12):
-                if field == np.uint64(1) or field == np.uint64(2):
-                    return GIVE_UP
-                here = skip(buf, here, holder_end, tag & np.uint64(7))
-                if here > holder_end:
-                    return GIVE_UP
-                continue
-            length, here = varint(buf, here, holder_end)
-            if here > holder_end or length > holder_end - here:
-                return GIVE_UP
-            inner, scope_end = here, here + length
-            here = scope_end
-            if tag == np.uint64(0x0A):
-                resource_start, resource_end = inner, scope_end
+            if part == 1:
+                resource_start, resource_end = inner, here
                 seen += 1
+            if part != 2:
                 continue
+            scope_end = here
             while inner < scope_end:
-                tag, inner = varint(buf, inner, scope_end)
-                field = tag >> np.uint64(3)
-                if inner > scope_end or field == np.uint64(0):
+                part, kind, start, inner = next_field(buf, inner, scope_end)
+                if part == 0 or (part == 2 and kind != BYTES):
                     return GIVE_UP
-                if tag != np.uint64(0x12):
-                    if field == np.uint64(2):
-                        return GIVE_UP
-                    inner = skip(buf, inner, scope_end, tag & np.uint64(7))
-                    if inner > scope_end:
-                        return GIVE_UP
+                if part != 2:
                     continue
-                length, inner = varint(buf, inner, scope_end)
-                if inner > scope_end or length > scope_end - inner:
-                    return GIVE_UP
-                start, stop = inner, inner + length
-                inner = stop
+                stop = inner
                 if rows >= len(lines):
                     return TOO_SMALL
 

@@ -6,7 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.wire.decoders.hashed import find, fold, mix
-from streams.wire.decoders.scan import GIVE_UP, TOO_SMALL, compiled, fixed64, skip, varint
+from streams.wire.decoders.scan import (
+    BYTES,
+    FIXED64,
+    GIVE_UP,
+    TOO_SMALL,
+    VARINT,
+    compiled,
+    fixed64,
+    next_field,
+    varint,
+)
 
 GAUGE, COUNTER, DELTA = 0, 1, 2
 RESOURCE_COLUMNS = 5
@@ -72,44 +82,24 @@ def scan_metrics(
     missed = 0
     slowed = 0
     while at < end:
-        tag, at = varint(buf, at, end)
-        if at > end or tag >> np.uint64(3) == np.uint64(0):
+        field, wire, holder_start, at = next_field(buf, at, end)
+        if field == 0 or (field == 1 and wire != BYTES):
             return GIVE_UP
-        wire = tag & np.uint64(7)
-        if tag != np.uint64(0x0A):
-            if tag >> np.uint64(3) == np.uint64(1):
-                return GIVE_UP
-            at = skip(buf, at, end, wire)
-            if at > end:
-                return GIVE_UP
+        if field != 1:
             continue
-        length, at = varint(buf, at, end)
-        if at > end or length > end - at:
-            return GIVE_UP
-        holder_start, holder_end = at, at + length
-        at = holder_end
+        holder_end = at
 
         # The resource may stand behind its metrics.
         resource_start, resource_end = np.uint64(0), np.uint64(0)
         seen = 0
         here = holder_start
         while here < holder_end:
-            tag, here = varint(buf, here, holder_end)
-            if here > holder_end or tag >> np.uint64(3) == np.uint64(0):
+            field, wire, start, here = next_field(buf, here, holder_end)
+            if field == 0 or (field <= 2 and wire != BYTES):
                 return GIVE_UP
-            if tag == np.uint64(0x0A):
-                length, here = varint(buf, here, holder_end)
-                if here > holder_end or length > holder_end - here:
-                    return GIVE_UP
-                resource_start, resource_end = here, here + length
-                here = resource_end
+            if field == 1:
+                resource_start, resource_end = start, here
                 seen += 1
-            elif tag >> np.uint64(3) == np.uint64(1):
-                return GIVE_UP
-            else:
-                here = skip(buf, here, holder_end, tag & np.uint64(7))
-                if here > holder_end:
-                    return GIVE_UP
         if seen > 1:
             return GIVE_UP
         if found_resources >= len(resources):
@@ -119,71 +109,38 @@ def scan_metrics(
 
         here = holder_start
         while here < holder_end:
-            tag, here = varint(buf, here, holder_end)
-            if tag != np.uint64(0x12):
-                if tag >> np.uint64(3) == np.uint64(2):
-                    return GIVE_UP
-                here = skip(buf, here, holder_end, tag & np.uint64(7))
+            field, wire, inner, here = next_field(buf, here, holder_end)
+            if field != 2:
                 continue
-            length, here = varint(buf, here, holder_end)
-            scope_end = here + length
-            inner = here
-            here = scope_end
+            scope_end = here
             while inner < scope_end:
-                tag, inner = varint(buf, inner, scope_end)
-                if inner > scope_end or tag >> np.uint64(3) == np.uint64(0):
+                field, wire, metric_start, inner = next_field(buf, inner, scope_end)
+                if field == 0 or (field == 2 and wire != BYTES):
                     return GIVE_UP
-                if tag != np.uint64(0x12):
-                    if tag >> np.uint64(3) == np.uint64(2):
-                        return GIVE_UP
-                    inner = skip(buf, inner, scope_end, tag & np.uint64(7))
-                    if inner > scope_end:
-                        return GIVE_UP
+                if field != 2:
                     continue
-                length, inner = varint(buf, inner, scope_end)
-                if inner > scope_end or length > scope_end - inner:
-                    return GIVE_UP
-                metric_start, metric_end = inner, inner + length
-                inner = metric_end
+                metric_end = inner
 
                 name_start, name_end = np.uint64(0), np.uint64(0)
                 unit_start, unit_end = np.uint64(0), np.uint64(0)
-                data_start, data_end, data_field = np.uint64(0), np.uint64(0), np.uint64(0)
+                data_start, data_end, data_field = np.uint64(0), np.uint64(0), 0
                 cursor = metric_start
                 while cursor < metric_end:
-                    tag, cursor = varint(buf, cursor, metric_end)
-                    if cursor > metric_end or tag >> np.uint64(3) == np.uint64(0):
+                    field, wire, start, cursor = next_field(buf, cursor, metric_end)
+                    is_data = field == 5 or field == 7 or 9 <= field <= 11
+                    if field == 0 or ((field == 1 or field == 3 or is_data) and wire != BYTES):
                         return GIVE_UP
-                    field, wire = tag >> np.uint64(3), tag & np.uint64(7)
-                    known = (
-                        field == np.uint64(1)
-                        or field == np.uint64(3)
-                        or field == np.uint64(5)
-                        or field == np.uint64(7)
-                        or (np.uint64(9) <= field and field <= np.uint64(11))
-                    )
-                    if not known:
-                        cursor = skip(buf, cursor, metric_end, wire)
-                        if cursor > metric_end:
+                    if field == 1:
+                        name_start, name_end = start, cursor
+                    elif field == 3:
+                        unit_start, unit_end = start, cursor
+                    elif is_data:
+                        if data_field != 0:
                             return GIVE_UP
-                        continue
-                    if wire != np.uint64(2):
-                        return GIVE_UP
-                    length, cursor = varint(buf, cursor, metric_end)
-                    if cursor > metric_end or length > metric_end - cursor:
-                        return GIVE_UP
-                    if field == np.uint64(1):
-                        name_start, name_end = cursor, cursor + length
-                    elif field == np.uint64(3):
-                        unit_start, unit_end = cursor, cursor + length
-                    else:
-                        if data_field != np.uint64(0):
-                            return GIVE_UP
-                        data_field, data_start, data_end = field, cursor, cursor + length
-                    cursor += length
-                if data_field == np.uint64(0):
+                        data_field, data_start, data_end = field, start, cursor
+                if data_field == 0:
                     continue
-                plain = data_field == np.uint64(5) or data_field == np.uint64(7)
+                plain = data_field == 5 or data_field == 7
                 if not plain or _is_graph(buf, name_start, name_end, needles):
                     if slowed >= len(slow):
                         return TOO_SMALL
@@ -197,28 +154,21 @@ def scan_metrics(
                 temporality, monotonic = np.uint64(0), np.uint64(0)
                 cursor = data_start
                 while cursor < data_end:
-                    tag, cursor = varint(buf, cursor, data_end)
-                    if cursor > data_end or tag >> np.uint64(3) == np.uint64(0):
+                    field, wire, start, cursor = next_field(buf, cursor, data_end)
+                    if field == 0 or (field == 1 and wire != BYTES):
                         return GIVE_UP
-                    field, wire = tag >> np.uint64(3), tag & np.uint64(7)
-                    if field == np.uint64(1) and wire != np.uint64(2):
-                        return GIVE_UP
-                    if data_field == np.uint64(7) and (field == np.uint64(2) or field == np.uint64(3)):
-                        if wire != np.uint64(0):
+                    if data_field == 7 and (field == 2 or field == 3):
+                        if wire != VARINT:
                             return GIVE_UP
-                        flag, cursor = varint(buf, cursor, data_end)
-                        if cursor > data_end or (field == np.uint64(2) and flag > np.uint64(2)):
-                            return GIVE_UP
-                        if field == np.uint64(2):
-                            temporality = flag
-                        else:
+                        flag, _ = varint(buf, start, cursor)
+                        if field == 3:
                             monotonic = flag
-                        continue
-                    cursor = skip(buf, cursor, data_end, wire)
-                    if cursor > data_end:
-                        return GIVE_UP
+                        elif flag > np.uint64(2):
+                            return GIVE_UP
+                        else:
+                            temporality = flag
                 kind = GAUGE
-                if data_field == np.uint64(7):
+                if data_field == 7:
                     if temporality == np.uint64(1):
                         kind = DELTA
                     elif temporality == np.uint64(2) and monotonic != np.uint64(0):
@@ -229,13 +179,10 @@ def scan_metrics(
 
                 cursor = data_start
                 while cursor < data_end:
-                    tag, cursor = varint(buf, cursor, data_end)
-                    if tag != np.uint64(0x0A):
-                        cursor = skip(buf, cursor, data_end, tag & np.uint64(7))
+                    field, wire, point_start, cursor = next_field(buf, cursor, data_end)
+                    if field != 1:
                         continue
-                    length, cursor = varint(buf, cursor, data_end)
-                    point_start, point_end = cursor, cursor + length
-                    cursor = point_end
+                    point_end = cursor
                     if points >= len(series):
                         return TOO_SMALL
                     low, high = metric_low, metric_high
@@ -244,41 +191,29 @@ def scan_metrics(
                     has_value = False
                     spot = point_start
                     while spot < point_end:
-                        tag, spot = varint(buf, spot, point_end)
-                        if spot > point_end or tag >> np.uint64(3) == np.uint64(0):
-                            return GIVE_UP
-                        field, wire = tag >> np.uint64(3), tag & np.uint64(7)
-                        if field == np.uint64(7):
-                            if wire != np.uint64(2):
+                        field, wire, start, spot = next_field(buf, spot, point_end)
+                        if field == 7:
+                            if wire != BYTES:
                                 return GIVE_UP
-                            length, spot = varint(buf, spot, point_end)
-                            if spot > point_end or length > point_end - spot:
+                            low, high = fold(buf, start, spot, low, high)
+                        elif field == 3 or field == 4 or field == 6:
+                            if wire != FIXED64:
                                 return GIVE_UP
-                            low, high = fold(buf, spot, spot + length, low, high)
-                            spot += length
-                        elif field == np.uint64(3) or field == np.uint64(4) or field == np.uint64(6):
-                            if wire != np.uint64(1) or point_end - spot < np.uint64(8):
-                                return GIVE_UP
-                            word = fixed64(buf, spot)
-                            spot += np.uint64(8)
-                            if field == np.uint64(3):
+                            word = fixed64(buf, start)
+                            if field == 3:
                                 stamp = word
-                            elif field == np.uint64(4):
+                            elif field == 4:
                                 bits[points] = word
                                 has_value = True
                             else:
                                 value[points] = np.float64(np.int64(word))
                                 has_value = True
-                        elif field == np.uint64(8):
-                            if wire != np.uint64(0):
+                        elif field == 8:
+                            if wire != VARINT:
                                 return GIVE_UP
-                            flags, spot = varint(buf, spot, point_end)
-                            if spot > point_end:
-                                return GIVE_UP
-                        else:
-                            spot = skip(buf, spot, point_end, wire)
-                            if spot > point_end:
-                                return GIVE_UP
+                            flags, _ = varint(buf, start, spot)
+                        elif field == 0:
+                            return GIVE_UP
                     if not has_value or flags & np.uint64(1) != np.uint64(0):
                         continue
                     if stamp > np.uint64(0x7FFFFFFFFFFFFFFF):

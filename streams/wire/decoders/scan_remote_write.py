@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.wire.decoders.hashed import find, fold
-from streams.wire.decoders.scan import GIVE_UP, TOO_SMALL, compiled, fixed64, skip, varint
+from streams.wire.decoders.scan import BYTES, GIVE_UP, TOO_SMALL, compiled, fixed64, next_field, skip, varint
 
 
 @compiled
@@ -43,21 +43,12 @@ def scan_remote_write(
     seen = 0
     missed = 0
     while at < end:
-        tag, at = varint(buf, at, end)
-        if at > end or tag >> np.uint64(3) == np.uint64(0):
+        part, kind, start, at = next_field(buf, at, end)
+        if part == 0 or (part == 1 and kind != BYTES):
             return GIVE_UP
-        if tag != np.uint64(0x0A):
-            if tag >> np.uint64(3) == np.uint64(1):
-                return GIVE_UP
-            at = skip(buf, at, end, tag & np.uint64(7))
-            if at > end:
-                return GIVE_UP
+        if part != 1:
             continue
-        length, at = varint(buf, at, end)
-        if at > end or length > end - at:
-            return GIVE_UP
-        start, stop = at, at + length
-        at = stop
+        stop = at
         seen += 1
         low, high = seed[0], seed[1]
         first = rows

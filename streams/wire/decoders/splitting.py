@@ -17,7 +17,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from streams.errors import DecodeError
 from streams.wire.decoders import otlp, otlp_json, prometheus, remote_write
-from streams.wire.decoders.reading import mapping, parse, required_text, sequence
+from streams.wire.decoders.reading import document_of, mapping, parse, required_text, sequence
 from streams.wire.decoders.remote_write_pb import TimeSeries
 from streams.wire.decoders.resource import identify
 from streams.wire.record import RawRecord
@@ -35,8 +35,8 @@ def split_otlp(field: str) -> Callable[[RawRecord, Any], Parts]:
 
     def split(record: RawRecord, document: Any) -> Parts:
         value = record.value or b""
-        if document is None and value[:1] == b"{":
-            document = parse(value)
+        if document is None:
+            document = document_of(value)
         if document is None:
             return _grouped(value, _messages(value, _service_of_message))
         resources = sequence(mapping(document, "").get(field), field)

@@ -6,7 +6,7 @@ the shape of JSON; the topic's default. Protobuf is never guessed: most bytes pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
@@ -27,7 +27,8 @@ from streams.wire.decoders import (
     remote_write,
     splitting,
 )
-from streams.wire.decoders.reading import parse
+from streams.wire.decoders.reading import document_of, parse
+from streams.wire.decoders.samples_fast import LongWay, SampleScanner
 from streams.wire.decoders.splitting import Parts
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
@@ -36,6 +37,9 @@ ENTRY_POINTS = "headwater.decoders"
 """Entry-point group: each point is a `Decoder`, its name the decoder's."""
 MAX_BYTES = 64 * 1024 * 1024
 """Larger values are refused unread: brokers allow 1 MB by default, and parsing takes several copies."""
+
+
+Quick = Callable[[Sequence[bytes | None], LongWay, TelemetryBuilder], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,8 @@ class Decoder:
     is_shape: Callable[[Any], bool] | None = None
     single: bool = False
     """Whether one JSON object becomes one thing, added last, so that a failure leaves nothing to undo."""
-    quick: Callable[[TelemetryBuilder], Callable[[bytes], bool]] | None = None
-    """Makes what takes the plainest records of a batch, and says False to all others, untouched."""
+    quick: Quick | None = None
+    """Takes a batch's plainest records at once, and calls back for all others, each in its turn."""
     split: Callable[[RawRecord, Any], Parts] | None = None
     """Parts a record by service, for `--stage route`; a format without it is passed on as it came."""
 
@@ -67,7 +71,7 @@ def json_decoder(
     is_shape: Callable[[Any], bool] | None = None,
     *,
     single: bool = False,
-    quick: Callable[[TelemetryBuilder], Callable[[bytes], bool]] | None = None,
+    quick: Quick | None = None,
     split: Callable[[RawRecord, Any], Parts] | None = None,
 ) -> Decoder:
     """Make a decoder of plain JSON; a tombstone is nothing, an empty value is an error."""
@@ -78,6 +82,10 @@ def json_decoder(
         return document(parse(record.value), record, into)
 
     return Decoder(name, about, decode, document, is_shape, single, quick, split)
+
+
+def _quick_samples(values: Sequence[bytes | None], long_way: LongWay, into: TelemetryBuilder) -> None:
+    into.cache(SampleScanner).take(values, long_way, into)
 
 
 BUILT_IN: tuple[Decoder, ...] = (
@@ -143,7 +151,7 @@ BUILT_IN: tuple[Decoder, ...] = (
         native.take_metrics,
         native.is_metrics_shape,
         single=True,
-        quick=native.quick_metrics,
+        quick=_quick_samples,
         split=splitting.split_native,
     ),
     json_decoder(
@@ -220,14 +228,14 @@ class Decoders:
         decoder = self._explicit.get(topic) or self._default.get(topic)
         return decoder.name if decoder else ""
 
-    def quick(self, topic: str, into: TelemetryBuilder) -> Callable[[bytes], bool] | None:
-        """Return what takes the values of a batch's plainest records, those without headers; None if nothing.
+    def quick(self, topic: str) -> Quick | None:
+        """Return what takes a batch of a topic's values, None where each needs `decode`.
 
-        To what it says False of, `decode` applies. Making the record and choosing its decoder are half the
-        cost of one sample.
+        A record with headers is no plain one, whatever its value is: they may name another decoder. Making
+        the record and choosing its decoder are half the cost of one sample, parsing it the other.
         """
         short_cut = self._short_cuts.get(topic)
-        return short_cut.quick(into) if short_cut is not None and short_cut.quick is not None else None
+        return short_cut.quick if short_cut is not None else None
 
     def split(self, record: RawRecord) -> Parts:
         """Part a record by service; an empty list if its format has no services to part it by.
@@ -287,8 +295,9 @@ class Decoders:
         if value[:1] == b"\x00":
             value = _unframed(value)
         default = self._default.get(record.topic)
-        if value[:1] in (b"{", b"["):
-            return self._by_shape(parse(value), default, record.topic)
+        document = document_of(value)
+        if document is not None:
+            return self._by_shape(document, default, record.topic)
         if default is None:
             raise DecodeError(f"topic {record.topic!r} has no decoder; set HEADWATER_DETECT__DECODERS")
         return default, None
