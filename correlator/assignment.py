@@ -120,7 +120,7 @@ def _open(memory: Memory, mine: ServiceEvidence, now_ms: int) -> OpenIncident | 
         onset_ms=earliest.onset_ms,
         last_growth_ms=now_ms,
         interval_ms=max(a.interval_ms for a in strong),
-        others=sum(o.closed_ms is None and o.merged_into is None for o in memory.incidents.values()),
+        others=sum(o.is_open_before(now_ms) for o in memory.incidents.values()),
     )
     memory.incidents[name] = state
     return state

@@ -45,7 +45,7 @@ class OpenIncident:
     last_burning_ms: int = 0
     """When its root last deviated in what users feel or what breaks, news or not."""
     others: int = 0
-    """How many other incidents were open when it opened."""
+    """How many other incidents were open before it opened."""
     apart_from: tuple[str, ...] = ()
     """Open incidents next to which it began as a matter of its own: it is not merged into them."""
 
@@ -53,6 +53,10 @@ class OpenIncident:
     def growth_ms(self) -> int:
         """How long it waits for more evidence."""
         return max(GROWTH_MS, 2 * self.interval_ms)
+
+    def is_open_before(self, now_ms: int) -> bool:
+        """Whether it lasts since an earlier moment: what opens at one moment is in no order."""
+        return self.closed_ms is None and self.merged_into is None and self.opened_ms < now_ms
 
     def grows(self, now_ms: int) -> bool:
         """Whether any related evidence of now is part of it."""

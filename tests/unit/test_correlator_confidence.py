@@ -113,6 +113,9 @@ def test_an_incident_that_opens_while_another_is_open_is_less_sure():
     alone = confidence(trouble("web", "db", late))
     assert confidence([*trouble("app", "cache", T0 + 10 * MINUTE), *trouble("web", "db", late)]) < alone
     assert confidence([*trouble("app", "cache", T0 - 60 * MINUTE), *trouble("web", "db", late)]) == alone
+    # Of two that open at one moment neither is the echo.
+    assert confidence([*trouble("app", "cache", late), *trouble("web", "db", late)]) == alone
+    assert confidence([*trouble("web", "db", late), *trouble("app", "cache", late)]) == alone
 
 
 def _verdict(incident, number, *, right, at_ms):
