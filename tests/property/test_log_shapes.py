@@ -37,8 +37,8 @@ def masked_by_shape(lines):
     return known
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(line, min_size=200, max_size=400))
+@settings(max_examples=150, deadline=None)
+@given(st.lists(line, min_size=40, max_size=80))
 def test_equal_shapes_mean_equal_masked_words(lines):
     masked_by_shape(lines)
 
