@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from river import anomaly, preprocessing, stats, time_series
 
-from detectors.bank import allocate_pools, judge
+from detectors.bank import judge
 from detectors.online import Reference
+from detectors.pools import allocate_pools
 from detectors.rows import BYTES_PER_SERIES, allocate
 from detectors.stillness import STILL, blank, note
 from detectors.suite import SuiteBank

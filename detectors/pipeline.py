@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.anomaly import Anomaly
-from detectors.bank import Pools
 from detectors.catalog import Catalog, Table
 from detectors.dense import distinct
 from detectors.family import Shape
@@ -20,6 +19,7 @@ from detectors.hold import Hold, LineHold
 from detectors.judging import Judging
 from detectors.logs import Line, LogBook
 from detectors.naming import Numbers, Words, packed, spoken
+from detectors.pools import Pools
 from detectors.publish import DEFAULT_BUDGET, Publisher
 from detectors.roster import Roster
 from detectors.silence import Silence

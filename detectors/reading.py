@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Pools
 from detectors.family import LATENCY_OFFSET_S, Reading, Shape
+from detectors.pools import Pools
 from detectors.residual import MIN_SLOTS, shaped, unshaped
 from detectors.rows import BLANK, Rows
 
@@ -102,7 +102,7 @@ def unit_read(pools: Pools, p: int) -> str | None:
 
     Examples
     --------
-    >>> from detectors.bank import allocate_pools
+    >>> from detectors.pools import allocate_pools
     >>> pools = allocate_pools(1)
     >>> pools.reading[0], pools.seen[0] = Reading.SHARE, 0.25
     >>> unit_read(pools, 0)

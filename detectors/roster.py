@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Pools, refresh
 from detectors.catalog import Catalog, Table
 from detectors.dense import by_first_sight, joint
 from detectors.family import Meaning, is_template
 from detectors.groups import NO_WHOLE, Groups
 from detectors.naming import Numbers, unpacked
+from detectors.pools import Pools, refresh
 from detectors.reading import read_baselines, read_values, unit_read
 from detectors.requests import Requests
 from detectors.rows import BLANK, NEVER, ROW, Rows, allocate, inherit, reset, step_from

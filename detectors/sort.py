@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.anomaly import Family
-from detectors.bank import Pools, allocate_pools
 from detectors.classify import classify, sums_time
 from detectors.family import LOG_LINES, Meaning, Reading, Shape, Volume, is_log, is_template
+from detectors.pools import Pools, allocate_pools
 from detectors.telemetry import Kind, Series
 
 _KIND = {Kind.GAUGE: 0, Kind.COUNTER: 1, Kind.DELTA: 2}

@@ -1,7 +1,7 @@
 """Times in four bytes: milliseconds modulo 2³², exact as long as nothing is older than 49 days.
 
 A row holds some twenty times; at eight bytes each they would be a fifth of it. Whoever stores one sees to it
-that it is used or cleared in time: `bank` forgets all of them after a silence of `FORGOTTEN_MS`.
+that it is used or cleared in time: `intake` forgets all of them after a silence of `FORGOTTEN_MS`.
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from detectors.bank import allocate_pools, judge
+from detectors.bank import judge
 from detectors.catalog import Catalog
 from detectors.codes import code_of, halved, value_of
+from detectors.pools import allocate_pools
 from detectors.residual import quartile, remember
 from detectors.roster import Roster
 from detectors.rows import BYTES_PER_SERIES, NEVER, PEAKS, ROW, UNUSED, WINDOW, allocate
