@@ -119,8 +119,9 @@ def _count_flaps(row: Row, sign: int, now: int, interval_ms: int) -> None:
 def teaches(row: Row, now: int) -> bool:
     """Tell whether a sample may say what is ordinary: not deep in what is surely an episode.
 
-    The baseline asks before the episode is moved by the sample that ends a slot, the tails ask after it: a slot
-    is ordinary or not by what was known when it was over. Peaks over a threshold are counted by cluster, since an episode is one event however long it lasts. When
+    The baseline asks before the sample that ends a slot has moved the episode, the tails ask after it.
+
+    Peaks over a threshold are counted by cluster, since an episode is one event however long it lasts. When
     all its samples counted, a fault of twenty minutes was a third of the hour that its service was then
     measured by, and for that hour the next fault of it was ordinary.
     """
