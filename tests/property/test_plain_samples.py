@@ -103,10 +103,23 @@ NESTED = b'{"service":"s","metric":"m","labels":{"ts_ms":5},"value":1,"timestamp
 @example([[PLAIN.replace(b"}", b',"labels":{"value":5}}')]])
 @example([[PLAIN.replace(b"}", b',"labels":{"ts_ms":5}}')]])
 @example([[PLAIN.replace(b"}", b',"val\\u0075e":5}')]])
+@example([[PLAIN.replace(b'"value":1', b'"\\"value":1,"val\\u0075e":5,"p\\"q":3')]])
 def test_scanning_a_batch_changes_nothing(batches):
     """A spelling is known from its third sight on, so each batch comes three times."""
     thrice = [each for batch in batches for each in (batch, batch, batch)]
     assert outcome(thrice, at_once=True) == outcome(thrice, at_once=False)
+
+
+@settings(max_examples=300, deadline=None)
+@given(VALUES, TIMES)
+@example("1", "017")
+@example("01", "2")
+@example("null", "2")
+@example("1", "253402300800000")
+def test_what_stands_for_a_number_in_a_known_spelling_is_read_as_the_parser_reads_it(value, time):
+    spelt = b'{"service":"s","metric":"m","value":%s,"ts_ms":%s}'
+    batches = [[PLAIN] * 2, [spelt % (value.encode(), time.encode())]]
+    assert outcome(batches, at_once=True) == outcome(batches, at_once=False)
 
 
 def test_series_are_told_apart_wherever_their_names_stand():
