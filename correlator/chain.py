@@ -58,9 +58,9 @@ def _witness(root: str, scene: Scene) -> list[str]:
     up for what it gets. A datastore has no such users.
     """
     felt = [(felt_on(n.service, root, scene), n.service) for n in scene.callers(root)]
-    if not felt or max(felt)[0] < NOTED:
+    how_much, caller = max(felt, default=(0.0, ""))
+    if how_much < NOTED:
         return []
-    how_much, caller = max(felt)
     ends = scene.topology.kind(root) == "service" and how_much < UNBEARABLE
     return [] if ends and loudness(caller, scene) == 0.0 else [caller]
 

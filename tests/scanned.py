@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from detectors.catalog import Catalog
@@ -30,6 +31,23 @@ ANY_VALUE = st.one_of(
     st.just({}),
 )
 ATTRIBUTES = st.lists(st.fixed_dictionaries({"key": KEYS, "value": ANY_VALUE}), max_size=4)
+
+
+def requests_of(
+    message: type[Message], levels: tuple[str, str, str], each: st.SearchStrategy[Any], most: int
+) -> st.SearchStrategy[bytes]:
+    """Requests of one signal, serialised: resources that hold scopes that hold what is drawn."""
+    resources, scopes, things = levels
+    scope = st.fixed_dictionaries({things: st.lists(each, max_size=most)})
+    resource = st.fixed_dictionaries(
+        {scopes: st.lists(scope, max_size=2)},
+        optional={"resource": st.fixed_dictionaries({"attributes": ATTRIBUTES}), "schema_url": st.just("u")},
+    )
+    return st.lists(resource, max_size=3).map(
+        lambda drawn: bytes(message(**{resources: drawn}).SerializeToString())
+    )
+
+
 Edits = list[tuple[int, int, str]]
 EDITS = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255), st.sampled_from("xid")), max_size=3)
 """Where, which byte, and whether it is replaced, inserted, or the record cut off there."""

@@ -6,6 +6,9 @@ from correlator.incident import CauseKind, Hypothesis, Incident
 from correlator.reasoning.answer import MOST_SENTENCE, MOST_STEPS, Answer, Sentence
 from correlator.spelling import clock
 
+TOLD = 0.1
+"""Loss of score from which a factor speaks against a hypothesis; less is noise to a person."""
+
 
 def explain(incident: Incident) -> Answer:
     """Why this cause, in sentences that cite; for an abstention, why none is named."""
@@ -74,8 +77,8 @@ def why_lower(first: Hypothesis, other: Hypothesis) -> str:
 
 
 def speaks_against(hypothesis: Hypothesis) -> tuple[str, ...]:
-    """The factors that lower a hypothesis, heaviest first."""
-    negative = [f for f in hypothesis.factors if f.contribution < 0]
+    """The factors that lower a hypothesis by so much that a person should know, heaviest first."""
+    negative = [f for f in hypothesis.factors if f.contribution <= -TOLD]
     return tuple(f.why for f in sorted(negative, key=lambda f: f.contribution))
 
 

@@ -108,6 +108,8 @@ class Recording:
         RecordingError
             No such folder, no or a wrong `recording.json`, or a promised file is missing.
         """
+        if path.is_file():
+            raise RecordingError(f"{path}: is a file; a recording is a folder with a {MANIFEST} in it")
         if not path.is_dir():
             raise RecordingError(f"{path}: there is no such folder")
         file = path / MANIFEST
@@ -227,9 +229,9 @@ def find_recordings(paths: Iterable[Path]) -> list[Recording]:
         if not path.exists():
             raise RecordingError(f"{path}: there is no such folder")
         folders = [path] if (path / MANIFEST).is_file() else sorted(m.parent for m in path.rglob(MANIFEST))
-        if not folders:
+        if not folders and path.is_dir():
             raise RecordingError(f"{path}: no recording in it (none of its folders has a {MANIFEST})")
-        for folder in folders:
+        for folder in folders or [path]:
             if folder.resolve() not in found:
                 found[folder.resolve()] = Recording.open(folder)
     return list(found.values())

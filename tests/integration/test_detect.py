@@ -6,12 +6,15 @@ import time
 from threading import Event, Thread
 
 import pytest
+from confluent_kafka import Producer
 
 from streams.stages.detect import DetectStage
 from streams.wire.codec import decode
 from streams.wire.deadletter import decode_headers
 from streams.wire.messages import EvidenceRecord
 from tests.shop_on_kafka import Wire, evidence_until, items_of, running, sayings
+
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
 def test_a_fault_becomes_evidence_with_its_changes_and_edges(one_run):
@@ -38,6 +41,27 @@ def test_a_stop_and_a_restart_say_what_one_run_says(wire, shop, one_run):
     ticks = [decode(EvidenceRecord, message.value()) for message in found]
     spoken = [record.tick_ms for record in ticks if len(record.items) > 1]
     assert len(spoken) == len(set(spoken)), "a tick was said twice although the stop was in order"
+
+
+def test_records_are_read_whatever_their_producers_compressed_them_with(wire, shop, one_run):
+    each = -(-len(shop.records) // len(CODECS))
+    for number, codec in enumerate(CODECS):
+        # Not ours, which has a codec of its own.
+        sender = Producer(
+            {
+                "bootstrap.servers": wire.settings.kafka.bootstrap_servers,
+                "compression.type": codec,
+                "linger.ms": 50,
+            }
+        )
+        for topic, key, value in shop.records[number * each : (number + 1) * each]:
+            sender.produce(wire.settings.kafka.topic(topic), value, key, partition=0)
+            sender.poll(0)
+        assert sender.flush(30) == 0
+    with running(DetectStage, wire.settings):
+        found = evidence_until(wire, shop.end_ms - 30_000)
+
+    assert sayings(found) == sayings(one_run)
 
 
 def test_a_lost_state_directory_is_restored_from_the_snapshot_topic(wire, shop, tmp_path):

@@ -226,7 +226,7 @@ def test_without_json_a_person_reads_tables(shop):
         (["{folder}", "--incidents", "no/such/folder/out.jsonl"], "cannot be written"),
         (["{folder}", "--report", "{folder}/healthy/metrics.parquet"], "cannot be written"),
         (["{folder}", "--blind", "--ablate"], "--blind scores nothing"),
-        (["{folder}/healthy/metrics.parquet"], "no recording in it"),
+        (["{folder}/healthy/metrics.parquet"], "is a file; a recording is a folder"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line(shop, arguments, says):

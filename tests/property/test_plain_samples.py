@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import permutations
 
 import numpy as np
 import orjson
@@ -42,8 +43,8 @@ BLANKS = st.sampled_from(["", " ", "\t\r\n "])
 def spelt_samples(draw: st.DrawFn) -> bytes:
     """A sample as some producer might spell it; now and then no JSON at all."""
     usual = [
-        ('"service"', '"cart"'),
-        ('"metric"', '"cpu"'),
+        ('"service"', draw(st.sampled_from(['"cart"', '"shop"']))),
+        ('"metric"', draw(st.sampled_from(['"cpu"', '"fan"']))),
         ('"value"', draw(VALUES)),
         ('"ts_ms"', draw(TIMES)),
     ]
@@ -85,6 +86,11 @@ def outcome(batches: list[list[bytes | None]], *, at_once: bool) -> tuple[list[s
     return said, shown(builder.take(), catalogs)
 
 
+NAMED = '"service":"%s"', '"metric":"%s"'
+IN_EACH_ORDER = [
+    ("{" + ",".join(order) + "}").encode() for order in permutations([*NAMED, '"value":1', '"ts_ms":2'])
+]
+"""Names of a series before, between and behind its two numbers."""
 PLAIN = b'{"service":"s","metric":"m","value":1,"ts_ms":2}'
 NESTED = b'{"service":"s","metric":"m","labels":{"ts_ms":5},"value":1,"timestamp":"2026-09-21T14:13:20Z"}'
 
@@ -95,11 +101,33 @@ NESTED = b'{"service":"s","metric":"m","labels":{"ts_ms":5},"value":1,"timestamp
 @example([[PLAIN, PLAIN.replace(b"1", b"1e400"), PLAIN.replace(b"1", b"1" * 400)]])
 @example([[NESTED]])
 @example([[PLAIN.replace(b"}", b',"labels":{"value":5}}')]])
+@example([[PLAIN.replace(b"}", b',"labels":{"ts_ms":5}}')]])
 @example([[PLAIN.replace(b"}", b',"val\\u0075e":5}')]])
+@example([[PLAIN.replace(b'"value":1', b'"\\"value":1,"val\\u0075e":5,"p\\"q":3')]])
 def test_scanning_a_batch_changes_nothing(batches):
     """A spelling is known from its third sight on, so each batch comes three times."""
     thrice = [each for batch in batches for each in (batch, batch, batch)]
     assert outcome(thrice, at_once=True) == outcome(thrice, at_once=False)
+
+
+@settings(max_examples=300, deadline=None)
+@given(VALUES, TIMES)
+@example("1", "017")
+@example("01", "2")
+@example("null", "2")
+@example("1", "253402300800000")
+def test_what_stands_for_a_number_in_a_known_spelling_is_read_as_the_parser_reads_it(value, time):
+    spelt = b'{"service":"s","metric":"m","value":%s,"ts_ms":%s}'
+    batches = [[PLAIN] * 2, [spelt % (value.encode(), time.encode())]]
+    assert outcome(batches, at_once=True) == outcome(batches, at_once=False)
+
+
+def test_series_are_told_apart_wherever_their_names_stand():
+    for spelt in IN_EACH_ORDER:
+        one, *others = (spelt % names for names in ((b"s", b"m"), (b"t", b"m"), (b"s", b"n")))
+        for other in others:
+            batches = [[one] * 3, [other, one], [other]]
+            assert outcome(batches, at_once=True) == outcome(batches, at_once=False)
 
 
 @settings(max_examples=500, deadline=None)

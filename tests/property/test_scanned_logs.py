@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 
 from streams.wire.decoders import otlp_logs
-from tests.scanned import ANY_VALUE, ATTRIBUTES, EDITS, TIMES, Decoded, Edits, assert_agree, edited
+from tests.scanned import ANY_VALUE, EDITS, TIMES, Decoded, Edits, assert_agree, edited, requests_of
 
 PLAIN_KEYS = ["a", "é", "", "code.function", "k8s", "exceptional"]
 TELLING_KEYS = ["k8s.pod.name", "k8s.event.reason", "event.name", "exception.type", "feature_flag.key"]
@@ -40,17 +40,7 @@ LOG_RECORD = st.fixed_dictionaries(
         "dropped_attributes_count": st.just(3),
     },
 )
-LOGS = st.lists(
-    st.fixed_dictionaries(
-        {
-            "scope_logs": st.lists(
-                st.fixed_dictionaries({"log_records": st.lists(LOG_RECORD, max_size=4)}), max_size=2
-            )
-        },
-        optional={"resource": st.fixed_dictionaries({"attributes": ATTRIBUTES}), "schema_url": st.just("u")},
-    ),
-    max_size=3,
-).map(lambda resources: LogsData(resource_logs=resources).SerializeToString())
+LOGS = requests_of(LogsData, ("resource_logs", "scope_logs", "log_records"), LOG_RECORD, most=4)
 
 
 @settings(max_examples=500, deadline=None)

@@ -10,7 +10,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
 from streams.wire.decoders import otlp_metrics
 from streams.wire.decoders.otlp_fast import MetricsScanner
-from tests.scanned import ATTRIBUTES, DOUBLES, EDITS, TIMES, Decoded, Edits, assert_agree, edited
+from tests.scanned import ATTRIBUTES, DOUBLES, EDITS, TIMES, Decoded, Edits, assert_agree, edited, requests_of
 
 NAMES = st.sampled_from(
     [
@@ -73,17 +73,7 @@ METRIC = st.builds(
     st.sampled_from(["", "s", "ms"]),
     DATA,
 )
-REQUEST = st.lists(
-    st.fixed_dictionaries(
-        {
-            "scope_metrics": st.lists(
-                st.fixed_dictionaries({"metrics": st.lists(METRIC, max_size=3)}), max_size=2
-            )
-        },
-        optional={"resource": st.fixed_dictionaries({"attributes": ATTRIBUTES}), "schema_url": st.just("u")},
-    ),
-    max_size=3,
-).map(lambda resources: MetricsData(resource_metrics=resources).SerializeToString())
+REQUEST = requests_of(MetricsData, ("resource_metrics", "scope_metrics", "metrics"), METRIC, most=3)
 
 
 @settings(max_examples=300, deadline=None)

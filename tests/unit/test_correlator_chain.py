@@ -76,3 +76,8 @@ def test_trouble_ends_at_a_service_whose_caller_makes_up_for_it():
 def test_nobody_makes_up_for_calls_that_take_a_hundred_times_as_long():
     trouble = [*broken("cart"), *ill("cart", 2), *waits("web", "cart", 100)]
     assert way([served("web", "cart"), *trouble]) == ["cart", "web"]
+
+
+def test_a_caller_whose_own_answers_are_slower_makes_up_for_nothing():
+    trouble = [*broken("cart"), *ill("cart", 9), *ill("web", 1.3), *waits("web", "cart", 6)]
+    assert way([served("web", "cart"), *trouble]) == ["cart", "web"]

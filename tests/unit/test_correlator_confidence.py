@@ -9,6 +9,7 @@ from correlator import Engine
 from correlator.confidence import NEEDED, Calibration, Prior
 from correlator.confidence_prior import CENTRE, SCALE, WEIGHTS
 from correlator.evidence import Progress, Verdict
+from correlator.grouping import OpenIncident
 from detectors.anomaly import Family
 from streams.evaluation.confidence_fit import calibration_error, fit, left_out, quality, table
 from streams.evaluation.examples import Example
@@ -116,6 +117,12 @@ def test_an_incident_that_opens_while_another_is_open_is_less_sure():
     # Of two that open at one moment neither is the echo.
     assert confidence([*trouble("app", "cache", late), *trouble("web", "db", late)]) == alone
     assert confidence([*trouble("web", "db", late), *trouble("app", "cache", late)]) == alone
+
+
+def test_an_incident_that_went_into_another_is_not_counted_beside_it():
+    state = OpenIncident("hw-1", opened_ms=T0, onset_ms=T0, last_growth_ms=T0, interval_ms=MINUTE)
+    assert state.is_open_before(T0 + MINUTE)
+    assert not replace(state, merged_into="hw-0").is_open_before(T0 + MINUTE)
 
 
 def _verdict(incident, number, *, right, at_ms):

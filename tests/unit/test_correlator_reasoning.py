@@ -14,6 +14,7 @@ from correlator.reasoning import (
     pack,
     parse,
     prompt,
+    speaks_against,
     verify,
     why_not,
 )
@@ -149,3 +150,9 @@ async def test_what_a_model_says_beyond_its_pack_does_not_get_through():
     found, reply = await investigate(pack(incident()), Scripted())
     assert found.answer.steps == ()
     assert reply.input_tokens == 10
+
+
+def test_what_takes_a_hundredth_off_is_not_said_to_speak_against_a_cause():
+    first = incident().hypotheses[0]
+    factors = (factor("traffic", -0.01, "its load rose"), factor("onset_order", -0.5, "it began later"))
+    assert speaks_against(first.model_copy(update={"factors": factors})) == ("it began later",)

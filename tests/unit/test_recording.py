@@ -272,6 +272,7 @@ def test_a_promised_file_that_is_missing_is_named(folder):
     [
         (lambda path: None, "there is no such folder"),
         (lambda path: path.mkdir(), "no recording in it"),
+        (lambda path: path.write_text("x"), "is a file; a recording is a folder"),
         (lambda path: (path.mkdir(), (path / "recording.json").write_text("{")), "not JSON"),
     ],
 )

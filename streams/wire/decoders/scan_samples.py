@@ -158,7 +158,6 @@ def scan_samples(
             byte = buf[at]
             at += 1
             if byte != _QUOTE:
-                plain = byte != _BACKSLASH
                 continue
             begin = at
             while at < end and buf[at] != _QUOTE and buf[at] != _BACKSLASH:
