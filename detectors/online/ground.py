@@ -14,9 +14,10 @@ from river.stats.base import Univariate
 
 from detectors.grid import INTERVALS_MS, nearest_interval
 from detectors.online.protocol import Sample
-from detectors.suite.kernel import LIMIT, RANGE_AFTER
+from detectors.suite.extent import RANGE_AFTER
 from detectors.suite.location import SETTLED
 from detectors.suite.season import hour_of
+from detectors.suite.take import LIMIT
 from detectors.suite.tuning import Tuning
 
 

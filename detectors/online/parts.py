@@ -10,7 +10,6 @@ from detectors.online.ground import Ground, Usual, View, single
 from detectors.suite import Tuning, day, novelty, season, spread, still, trend, week
 from detectors.suite.location import learned
 from detectors.suite.record import GRIDS, HOURS, PAIRS, TRIPLES, WEEK, WORDS
-from detectors.suite.tail import student
 
 
 class Part(Protocol):
@@ -21,6 +20,11 @@ class Part(Protocol):
 
     def learn(self, ground: Ground, view: View) -> None:
         """Absorb a sample."""
+
+
+def student(r: float, degrees: float) -> float:
+    """Return -log10 of the tail of Student's t, but for its constant."""
+    return 0.5 / math.log(10.0) * degrees * math.log(1.0 + r * r / degrees)
 
 
 class Level:
@@ -50,7 +54,7 @@ class Trend:
         error = view.x - self._level - self._slope
         level = self._level + self._slope + ground.p.trend * error
         moved = level - self._level
-        self._slope = single(self._slope + trend.SLOPE * ground.p.trend * (moved - self._slope))
+        self._slope = single(self._slope + trend.STEEPER * ground.p.trend * (moved - self._slope))
         self._level = single(level)
         self._usual.update(ground.clipped(error, self._usual.get(), view))
 

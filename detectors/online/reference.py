@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.online.ground import Ground, View, single
-from detectors.online.parts import Level, Novelty, Part, Season, Spread, Still, Trend
+from detectors.online.parts import Level, Novelty, Part, Season, Spread, Still, Trend, student
 from detectors.online.protocol import Sample
 from detectors.suite import Tuning, remember
 from detectors.suite.budget import tail_of
-from detectors.suite.kernel import COLD, LARGEST
+from detectors.suite.kernel import LARGEST
 from detectors.suite.record import HOURS
-from detectors.suite.tail import absorb, student, surprise
+from detectors.suite.tail import COLD, absorbed, surprise
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Reference:
         judged = self._judge(x)
         if self.ground.count >= COLD:
             for tail, one in zip(self._tails, judged.members, strict=True):
-                absorb(tail, one)
+                tail[:] = absorbed(float(tail[0]), float(tail[1]), one)
         self._remember(judged)
         parts: list[Part] = [self._still, self._novelty, *reversed([part for _, part in self._parts])]
         for part in parts:
@@ -71,7 +71,7 @@ class Reference:
         deviations = {part: part.deviation(ground, view) for _, part in self._parts}
         members = [student(each, p.degrees) for each in deviations.values()]
         said = [
-            weight * surprise(tail, one)
+            weight * surprise(float(tail[0]), float(tail[1]), one)
             for (weight, _), tail, one in zip(self._parts, self._tails, members, strict=True)
         ]
         largest = max(0.0, *said, p.w_still * self._still.deviation(ground, view))

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from detectors.ahead import LINE, touch
 from detectors.compiled import inlined
 from detectors.suite.record import SUITE
 
-FAR = 4
-"""Records ahead."""
 _FIELDS: Any = SUITE.fields
 STRETCH = int(_FIELDS["week_visits"][1])
 """Bytes that an ordinary sample touches somewhere; the hours of the week lie behind, and few ask for them."""
+PARTS = 3
+_PART = -(-(STRETCH // LINE + 1) // PARTS) * LINE
+"""A third of the lines: a processor waits for no more than some twenty at a time, and a block has three hundred."""
 
 
 @inlined
-def ask_for(rows: Any, number: Any, i: int) -> None:
-    """Ask for the record that comes `FAR` after the i-th of those that `number` lists. Changes nothing."""
-    far = rows[number[min(i + FAR, len(number) - 1)]]
-    for at in range(0, STRETCH, LINE):
-        touch(far, at)
+def ask_for(rows: np.ndarray, number: np.ndarray, at: int, part: int) -> None:
+    """Ask for a part of the record of the sample at a place of the input, or of the last. Changes nothing."""
+    row = rows[number[min(at, len(number) - 1)]]
+    for line in range(part * _PART, min((part + 1) * _PART, STRETCH + LINE - 1), LINE):
+        touch(row, line)

@@ -7,14 +7,29 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import compiled, inlined
+from detectors.compiled import compiled
 from detectors.stamps import age_of
 from detectors.state import pack, unpack
-from detectors.suite.ahead import ask_for
+from detectors.suite.ahead import PARTS, ask_for
+from detectors.suite.block import (
+    BEFORE,
+    BLOCK,
+    LAST_RATE,
+    MEMBER,
+    NOW,
+    NUMBER,
+    PLACE,
+    REALS,
+    SCORE,
+    STATE,
+    WHOLES,
+)
 from detectors.suite.budget import affordable_at, decide, tail_of
-from detectors.suite.kernel import finite, step
-from detectors.suite.record import MEMBERS, SUITE
+from detectors.suite.kernel import judge_block
+from detectors.suite.record import GRIDS, SUITE
+from detectors.suite.take import accept, take
 from detectors.suite.tuning import Tuning
+from detectors.suite.turn import to_columns, to_records
 
 DEFAULT_BUDGET = 0.25
 """False episodes per series and week."""
@@ -103,31 +118,52 @@ def _score(
     budget: float,
     out: Scored,
 ) -> None:
-    said = np.zeros(len(MEMBERS))
+    spare, state = np.zeros(1, SUITE), np.zeros(STATE, np.float32)
+    reals, wholes = np.zeros(REALS), np.zeros(WHOLES, np.int64)
+    begin, n = 0, len(number)
+    for i in range(min(BLOCK, n)):
+        for part in range(PARTS):
+            ask_for(rows, number, i, part)
+    while begin < n:
+        stop = begin + 1
+        # A series that comes twice must have learned from its first sample before the second is looked at.
+        while stop < n and stop < begin + BLOCK and number[stop] > number[stop - 1]:
+            stop += 1
+        count = accept(rows, number, ts_ms, value, begin, stop, reals, wholes)
+        take(rows, number, reals, wholes, count, stop, tuning)
+        to_columns(rows, spare, wholes, state, count)
+        judge_block(rows, number, state, reals, wholes, count, stop, tuning, budget)
+        to_records(rows, spare, wholes, state, count)
+        _tell(rows, number, state, reals, wholes, count, stop, budget, out)
+        begin = stop
+
+
+@compiled
+def _tell(
+    rows: Any,
+    number: np.ndarray,
+    state: np.ndarray,
+    reals: np.ndarray,
+    wholes: np.ndarray,
+    count: int,
+    stop: int,
+    budget: float,
+    out: Scored,
+) -> None:
+    """Say how rare each sample is, and alert."""
     interval, affordable = 0, 0.0
-    for i in range(len(number)):
-        row = rows[number[i]]
-        ask_for(rows, number, i)
-        before = row.last_ts
-        if not finite(value[i]) or (row.count > 0 and ts_ms[i] <= before):
-            continue
-        total = tail_of(step(row, ts_ms[i], value[i], tuning, said))
+    for k in range(count):
+        # Those that come next are asked for while there is something to do with these.
+        ask_for(rows, number, stop + k, 2)
+        row, i, now = rows[wholes[NUMBER + k]], wholes[PLACE + k], wholes[NOW + k]
+        row.rate[GRIDS - 1, 2] = state[LAST_RATE + k]
+        total = tail_of(reals[SCORE + k])
         out.score[i] = total
-        out.member[i] = _loudest(said)
+        out.member[i] = int(reals[MEMBER + k])
         if row.interval != interval:
             # Most series of a batch have the same: a logarithm a sample is saved.
             interval = row.interval
             affordable = affordable_at(interval, budget)
-        if decide(row, total, ts_ms[i], before, budget, affordable):
+        if decide(row, total, now, wholes[BEFORE + k], affordable):
             out.alert[i] = 1
-            out.onset_ms[i] = ts_ms[i] - age_of(ts_ms[i], row.onset)
-
-
-@inlined
-def _loudest(said: np.ndarray) -> int:
-    """Return the number of the member that said most, the first of equals."""
-    most = 0
-    for k in range(1, len(said)):
-        if said[k] > said[most]:
-            most = k
-    return most
+            out.onset_ms[i] = now - age_of(now, row.onset)

@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 
-from detectors.compiled import inlined
+from detectors.compiled import compiled, double, inlined, signed
 from detectors.stamps import FORGOTTEN_MS, age_of, stamp_of
+from detectors.suite.block import GAP, STRICT
 from detectors.suite.record import Record
 
 WEEK_MS = 7 * 86_400_000
@@ -26,6 +27,10 @@ Measured on the ordinary samples of 88 public series, the lesser of its halves u
 rarer by 0.1 to 0.2, a margin: without it the 90th percentile of series spends 2.7 times its budget."""
 _SUM, _RARE = np.array(KNOTS).T.copy()
 """Apart and as arrays: compiled code takes an element of nested tuples by asking for each."""
+_STEEP = np.diff(_RARE) / np.diff(_SUM)
+_PARTS = 20
+"""Parts of 1 that a sum is looked up in; every knot is where one begins."""
+_KNOT_AT = np.searchsorted(_SUM[1:-1], np.arange(int(_SUM[-1]) * _PARTS + 1) / _PARTS, "right").astype(np.uint8)
 USED = 0.6
 """What one episode adds to a series' own threshold, in powers of ten; the budget takes it off over time.
 
@@ -41,10 +46,16 @@ HOT = 1.5
 @inlined
 def tail_of(total: float) -> float:
     """Return -log10 of the probability that an ordinary sample says as much."""
-    k, last = 1, len(_SUM) - 1
-    while k < last and total > _SUM[k]:
-        k += 1
-    return float(_RARE[k - 1] + (total - _SUM[k - 1]) * (_RARE[k] - _RARE[k - 1]) / (_SUM[k] - _SUM[k - 1]))
+    knot = signed(_KNOT_AT[min(int(total * _PARTS), len(_KNOT_AT) - 1)])
+    return float(_RARE[knot] + (total - _SUM[knot]) * _STEEP[knot])
+
+
+@compiled
+def forgive(state: np.ndarray, reals: np.ndarray, upto: int, budget: float) -> None:
+    """Restore what series may spend, over the time since their last samples."""
+    pace = USED * budget / WEEK_MS
+    for k in range(upto):
+        state[STRICT + k] = max(double(state[STRICT + k]) - pace * reals[GAP + k], LOOSEST)
 
 
 @inlined
@@ -54,17 +65,13 @@ def affordable_at(interval_ms: int, budget: float) -> float:
 
 
 @inlined
-def decide(
-    row: Record, surprise: float, ts_ms: int, before_ms: int, budget: float, affordable: float
-) -> bool:
-    """Tell whether a sample alerts, date its episode, and spend or restore the series' budget."""
+def decide(row: Record, surprise: float, ts_ms: int, before_ms: int, affordable: float) -> bool:
+    """Tell whether a sample alerts, date its episode, and spend the series' budget."""
     if surprise < HOT:
         row.onset = 0
     elif row.onset == 0 or age_of(ts_ms, row.onset) > FORGOTTEN_MS:
         # It began after the last sample that was ordinary.
         row.onset = stamp_of((before_ms + ts_ms) // 2 if row.count > 1 else ts_ms)
-    gap = max(ts_ms - before_ms, 0) if row.count > 1 else 0
-    row.strict = max(row.strict - USED * budget * gap / WEEK_MS, LOOSEST)
     if row.interval == 0:
         return False
     if age_of(ts_ms, row.alert) > APART * row.interval:

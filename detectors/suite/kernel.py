@@ -1,115 +1,98 @@
-"""One sample through all members: deviations → tail probabilities → one surprise, then learning."""
+"""A block of samples through all members: deviations → tail probabilities → one surprise, and learning.
+
+Each member is a loop of its own over columns, which is compiled into lanes.
+"""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from detectors.compiled import double, inlined
-from detectors.grid import INTERVALS_MS, nearest_interval
-from detectors.suite.location import learn_location, level_deviation
-from detectors.suite.novelty import learn_novelty, novelty_of, words_of
-from detectors.suite.record import GRIDS, MEMBERS, Record
-from detectors.suite.remember import remember, remembered
-from detectors.suite.season import hour_of, lasting_surprise, learn_season, season_deviation
-from detectors.suite.spread import learn_spread, ratio_of, spread_deviation
-from detectors.suite.still import learn_still, still_surprise
-from detectors.suite.tail import absorb, student, surprise
-from detectors.suite.trend import learn_trend, trend_deviation
+from detectors.compiled import compiled, double
+from detectors.suite.block import (
+    AGAIN,
+    BLOCK,
+    COUNT,
+    LASTED,
+    MEMBER,
+    ODDS,
+    PEAK,
+    RATIO,
+    RECORD,
+    SAID,
+    SCORE,
+)
+from detectors.suite.budget import forgive
+from detectors.suite.extent import measure
+from detectors.suite.location import locate
+from detectors.suite.logarithm import take_logarithms
+from detectors.suite.novelty import learn_novelty, note_all_words, novelty_of
+from detectors.suite.remember import AFTER
+from detectors.suite.season import LASTING, compare_season
+from detectors.suite.spread import spread
+from detectors.suite.still import learn_still
+from detectors.suite.tail import COLD, judge_tails, student
+from detectors.suite.trend import forecast
 from detectors.suite.tuning import Tuning
 
-LIMIT = 1e30
-"""Larger magnitudes are taken for this: float32 holds it and what is built from it."""
-COLD = 20
-"""Samples before anything is said."""
-RANGE_AFTER = 20
-SEASON = MEMBERS.index("season")
 LARGEST = 20.0
+_LOGARITHMS = (SCORE - ODDS) // BLOCK
+_LANES = 4
+"""A column is gone through in whole registers."""
 
 
-@inlined
-def first_sight(row: Record, ts_ms: int, x: float) -> None:
-    """Begin with a series: everything is as its first sample is."""
-    row.anchor = x
-    row.last_ts = ts_ms
-    for grid in range(GRIDS):
-        for kind in range(3):
-            row.rate[grid, kind] = 0.5
-    row.repeat = 0.5
+@compiled
+def judge_block(
+    rows: np.ndarray,
+    number: np.ndarray,
+    state: np.ndarray,
+    reals: np.ndarray,
+    wholes: np.ndarray,
+    count: int,
+    stop: int,
+    p: Tuning,
+    budget: float,
+) -> None:
+    """Score samples, then learn them: `SCORE` is the surprise, 0 … 20, `MEMBER` who said most."""
+    upto = (count + _LANES - 1) // _LANES * _LANES
+    measure(state, reals, upto, p)
+    note_all_words(rows, number, state, reals, wholes, count, stop)
+    take_logarithms(reals[RATIO:], 1, upto)
+    spread(state, reals, upto, p)
+    forecast(state, reals, upto, p)
+    compare_season(state, reals, upto, p)
+    locate(state, reals, upto, p)
+    learn_novelty(state, reals, upto, p)
+    learn_still(state, reals, upto)
+    take_logarithms(reals[ODDS:], _LOGARITHMS, upto)
+    judge_tails(state, reals, upto, p)
+    _sum_up(state, reals, upto, p)
+    forgive(state, reals, upto, budget)
 
 
-@inlined
-def floor_of(row: Record, extent: float, p: Tuning) -> float:
-    """Return the smallest distance that counts: a share of the range, or of the value itself."""
-    return float(1e-9 + p.floor * extent + 1e-4 * abs(row.level + row.anchor))
-
-
-@inlined
-def step(row: Record, ts_ms: int, value: float, p: Tuning, said: np.ndarray) -> float:
-    """Score a sample, then learn it; `said` receives what each member says. Return the surprise, 0 … 20.
-
-    The caller has made sure that `value` is finite and `ts_ms` newer than the last.
-    """
-    value = min(max(value, -LIMIT), LIMIT)
-    if row.count == 0:
-        first_sight(row, ts_ms, value)
-    x = value - row.anchor
-    n = row.count
-    extent = double(row.high) - double(row.low)
-    floor = floor_of(row, extent, p)
-    hour = hour_of(ts_ms)
-    ratio = ratio_of(row, floor)
-    words = words_of(x, extent, p)
-    weight = (p.w_level, p.w_trend, p.w_season, p.w_spread)
-    deviations = (
-        level_deviation(row, x, floor),
-        trend_deviation(row, x, floor),
-        season_deviation(row, hour, x, floor, p),
-        spread_deviation(row, ratio),
-    )
-    largest, alone = 0.0, 0.0
-    for k in range(len(deviations)):
-        one = student(deviations[k], p.degrees)
-        said[k] = weight[k] * surprise(row.tail[k], one)
-        if n >= COLD:
-            absorb(row.tail[k], one)
-        largest = max(largest, said[k])
-        if k == SEASON:
-            alone = one
-    said[4] = p.w_still * still_surprise(row, x, ts_ms)
-    said[5] = p.w_novelty * novelty_of(row, words, p)
-    everything = min(max(largest, said[4]) + said[5], LARGEST)
-    score = max(everything - remembered(row, hour, p), 0.0)
-    lasting = p.w_season * lasting_surprise(row, deviations[SEASON], alone, p)
-    if lasting > score:
-        score = lasting
-        said[SEASON] = max(everything, lasting)
-    remember(row, hour, everything, p)
-    learn_still(row, x, ts_ms)
-    learn_novelty(row, words, p)
-    learn_spread(row, x, ratio, floor, p)
-    learn_trend(row, x, floor, p)
-    learn_season(row, hour, x, floor, p)
-    learn_location(row, x, floor, p)
-    _learn(row, ts_ms, x, p)
-    return score if n >= COLD else 0.0
-
-
-@inlined
-def _learn(row: Record, ts_ms: int, x: float, p: Tuning) -> None:
-    pace = p.range_decay if row.count >= RANGE_AFTER else 0.0
-    row.low = min(row.low + pace * (x - row.low), x)
-    row.high = max(row.high + pace * (x - row.high), x)
-    if row.count > 0:
-        nearest = INTERVALS_MS[nearest_interval(ts_ms - row.last_ts)]
-        if row.interval == 0 or nearest < row.interval:
-            row.interval = nearest
-    row.last_ts = ts_ms
-    row.count += 1
-
-
-@inlined
-def finite(x: float) -> bool:
-    """Tell a number from NaN and infinities."""
-    return math.isfinite(x)
+@compiled
+def _sum_up(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
+    """Add up what members say, take off what is no news, and remember it."""
+    for k in range(upto):
+        level, trend, season, spread_, still, novelty = (
+            reals[SAID + k],
+            reals[SAID + BLOCK + k],
+            reals[SAID + 2 * BLOCK + k],
+            reals[SAID + 3 * BLOCK + k],
+            reals[SAID + 4 * BLOCK + k],
+            p.w_novelty * novelty_of(reals, k, p),
+        )
+        n = reals[COUNT + k]
+        everything = min(max(level, trend, season, spread_, still) + novelty, LARGEST)
+        record, peak = double(state[RECORD + k]), double(state[PEAK + k])
+        fresh = max(everything - max(p.record * record, reals[AGAIN + k]), 0.0)
+        lasting = p.w_season * min(student(reals[LASTED + k], p.degrees), LASTING)
+        season = max(everything, lasting) if lasting > fresh else season
+        reals[SCORE + k] = max(fresh, lasting) if n >= COLD else 0.0
+        most, member = level, 0.0
+        member, most = (1.0, trend) if trend > most else (member, most)
+        member, most = (2.0, season) if season > most else (member, most)
+        member, most = (3.0, spread_) if spread_ > most else (member, most)
+        member, most = (4.0, still) if still > most else (member, most)
+        reals[MEMBER + k] = 5.0 if novelty > most else member
+        state[RECORD + k] = max(record * p.record_decay, everything) if n > AFTER else record
+        state[PEAK + k] = max(peak, everything) if n > AFTER else peak

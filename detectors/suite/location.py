@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
-from detectors.compiled import double, inlined
-from detectors.suite.record import Record
+import numpy as np
+
+from detectors.compiled import compiled, double, inlined
+from detectors.suite.block import COUNT, FLOOR, LAST, LEVEL, LEVEL_OFF, ODDS, SHARE, X
+from detectors.suite.tail import odds
 from detectors.suite.tuning import Tuning
 
 SETTLED = 30
@@ -30,18 +33,14 @@ def learned(usual: float, off: float, share: float) -> float:
     return math.sqrt(usual * usual + share * (off * off - usual * usual))
 
 
-@inlined
-def level_deviation(row: Record, x: float, floor: float) -> float:
-    """Distance from the slow level, in its root mean square."""
-    return float(abs(x - row.level) / (row.level_off + floor))
-
-
-@inlined
-def learn_location(row: Record, x: float, floor: float, p: Tuning) -> None:
-    """Absorb a sample."""
-    n = row.count
-    usual = double(row.level_off)
-    off = clipped(x - row.level, limit_of(usual, floor, p, n > SETTLED))
-    row.level += max(p.level, 1.0 / (n + 1)) * off
-    row.level_off = learned(usual, off, max(p.scale, 1.0 / (n + 1)))
-    row.last = x
+@compiled
+def locate(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
+    """Measure distances from the slow level in their root mean square, and learn; after `spread`."""
+    for k in range(upto):
+        x, floor, share = reals[X + k], reals[FLOOR + k], reals[SHARE + k]
+        level, usual = double(state[LEVEL + k]), double(state[LEVEL_OFF + k])
+        reals[ODDS + k] = odds(abs(x - level) / (usual + floor), p.degrees)
+        off = clipped(x - level, limit_of(usual, floor, p, reals[COUNT + k] > SETTLED))
+        state[LEVEL + k] = level + max(p.level, share) * off
+        state[LEVEL_OFF + k] = learned(usual, off, max(p.scale, share))
+        state[LAST + k] = x

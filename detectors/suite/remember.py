@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from detectors.compiled import inlined, signed
+from detectors.suite.block import AGAIN
 from detectors.suite.record import HOURS, Record
 from detectors.suite.tuning import Tuning
 
@@ -15,20 +18,14 @@ PARTS = 8.0
 
 
 @inlined
-def remembered(row: Record, hour: int, p: Tuning) -> float:
-    """Return what a new surprise must exceed."""
-    return float(max(p.record * row.record, p.again * row.again[hour % HOURS] / PARTS))
+def recall(row: Record, hour: int, reals: np.ndarray, k: int, p: Tuning) -> None:
+    """Look up what this hour of the day brought, and keep the last hour's largest surprise when it is over.
 
-
-@inlined
-def remember(row: Record, hour: int, everything: float, p: Tuning) -> None:
-    """Absorb a surprise; an hour's largest enters its bucket when the next hour begins. Before `season`."""
-    if row.count <= AFTER:
-        return
-    row.record = max(row.record * p.record_decay, everything)
-    if hour + 1 != row.hour and row.hour > 0:
+    Before `season.take_hour`, which begins the hour.
+    """
+    reals[AGAIN + k] = p.again * row.again[hour % HOURS] / PARTS
+    if hour + 1 != row.hour and row.hour > 0 and row.count > AFTER:
         day = (row.hour - 1) % HOURS
         kept = max(row.peak, p.again_decay * row.again[day] / PARTS)
         row.again[day] = signed(math.floor(PARTS * kept + 0.5))
         row.peak = 0.0
-    row.peak = max(row.peak, everything)

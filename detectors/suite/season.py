@@ -9,11 +9,34 @@ from __future__ import annotations
 
 import math
 
-from detectors.compiled import double, inlined, signed
+import numpy as np
+
+from detectors.compiled import compiled, double, inlined, signed
+from detectors.suite.block import (
+    BLOCK,
+    DAY,
+    DAY_OFF,
+    EVERY,
+    FACTOR,
+    FLOOR,
+    HOUR_COUNT,
+    HOUR_MEAN,
+    HOUR_RMS,
+    KNOWN,
+    LASTED,
+    ODDS,
+    OFF,
+    OWN,
+    SLOW,
+    TARGET,
+    WEEKLY,
+    X,
+)
 from detectors.suite.day import MANY, bucket_of, day_of, hour_off, learn_day, times_seen
+from detectors.suite.extent import floor_now
 from detectors.suite.location import clipped, learned
 from detectors.suite.record import HOURS, WEEK, Record
-from detectors.suite.tail import student
+from detectors.suite.tail import odds
 from detectors.suite.tuning import Tuning
 from detectors.suite.week import learn_week, visits_of, week_of
 
@@ -32,6 +55,8 @@ LONGEST = 24
 """Hours that a lasting distance is counted."""
 LASTING = 1.5
 """Most that a lasting distance says: all its samples are one piece of news, and fresh news come first."""
+_FACTOR = np.sqrt(1.0 + np.arange(LONGEST + 1) / AGAIN)
+"""Of a deviation that has lasted for so many hours."""
 
 
 @inlined
@@ -41,56 +66,66 @@ def hour_of(ts_ms: int) -> int:
 
 
 @inlined
-def season_deviation(row: Record, hour: int, x: float, floor: float, p: Tuning) -> float:
-    """Distance from what the hour brings, in how far it usually lies off; 0 where no season is known."""
-    bucket = bucket_of(hour)
-    if times_seen(row, bucket) < MANY:
-        return 0.0
-    weekly = row.week_count > COMPARED and row.week_off < row.day_off
-    off = (row.week_off if weekly else row.day_off) + floor
-    level = row.slow_off + floor
-    if off * off >= (1.0 - p.skill) * level * level:
-        return 0.0
-    if weekly and visits_of(row, hour) >= p.week_visits:
-        return float(abs(x - week_of(row, hour)) / off)
-    return float(abs(x - day_of(row, bucket)) / (_usual_off(row, hour) + floor))
-
-
-@inlined
-def _usual_off(row: Record, hour: int) -> float:
+def usual_off(own: float, every: float) -> float:
     """Return how far the hour lies off: half its own, half that of all hours, which is better known."""
-    own, every = hour_off(row, hour), double(row.day_off)
     return math.sqrt(NEWCOMER * 0.5 * (own * own + every * every))
 
 
 @inlined
-def lasting_surprise(row: Record, deviation: float, alone: float, p: Tuning) -> float:
-    """Return the surprise of a distance that has lasted; hours that repeat each other count little.
-
-    `alone` is what it says by itself, which is all while it has not lasted.
-    """
-    hours = min(abs(signed(row.lasted)), LONGEST)
-    if hours == 0:
-        return min(alone, LASTING)
-    return min(student(deviation * math.sqrt(1.0 + hours / AGAIN), p.degrees), LASTING)
+def look_up(row: Record, hour: int, reals: np.ndarray, k: int, p: Tuning) -> None:
+    """Look up what the hour brings, before any hour is closed, and how long samples have lain off it."""
+    bucket = bucket_of(hour)
+    reals[OFF + k] = np.inf
+    if times_seen(row, bucket) == MANY:
+        weekly = row.week_count > COMPARED and row.week_off < row.day_off
+        reals[OFF + k] = row.week_off if weekly else row.day_off
+        weekly = weekly and visits_of(row, hour) >= p.week_visits
+        reals[TARGET + k] = week_of(row, hour) if weekly else day_of(row, bucket)
+        reals[WEEKLY + k] = 1.0 if weekly else 0.0
+        reals[OWN + k] = hour_off(row, hour)
+        reals[EVERY + k] = row.day_off
+        reals[SLOW + k] = row.slow_off
+    reals[FACTOR + k] = _FACTOR[abs(signed(row.lasted))]
 
 
 @inlined
-def learn_season(row: Record, hour: int, x: float, floor: float, p: Tuning) -> None:
-    """Absorb a sample; an hour enters its buckets when the next begins."""
+def take_hour(row: Record, hour: int, reals: np.ndarray, k: int, p: Tuning) -> None:
+    """Close the hour before when another has begun, and look up what this sample is to be compared with."""
     if hour + 1 != row.hour:
         if row.hour_count > 0:
-            _close_hour(row, row.hour - 1, double(row.hour_mean), floor, p)
+            _close_hour(row, row.hour - 1, double(row.hour_mean), floor_now(row, p), p)
         row.hour = hour + 1
         row.hour_mean = 0.0
         row.hour_rms = 0.0
         row.hour_count = 0
     row.hour_count = min(signed(row.hour_count) + 1, 65535)
-    row.hour_mean += (x - row.hour_mean) / row.hour_count
     bucket = bucket_of(hour)
-    if times_seen(row, bucket):
-        off = clipped(x - day_of(row, bucket), _limit(row, double(row.day_off), floor, p))
-        row.hour_rms = learned(double(row.hour_rms), off, 1.0 / row.hour_count)
+    reals[HOUR_COUNT + k] = signed(row.hour_count)
+    reals[DAY + k] = day_of(row, bucket) if times_seen(row, bucket) else np.nan
+    reals[KNOWN + k] = 1.0 if row.known > SETTLED_HOURS else 0.0
+
+
+@compiled
+def compare_season(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
+    """Measure distances from what the hour brings in how far it usually lies off, and learn the hour.
+
+    0 where no season is known, or where it explains too little.
+    """
+    for k in range(upto):
+        x, floor = reals[X + k], reals[FLOOR + k]
+        off, level = reals[OFF + k] + floor, reals[SLOW + k] + floor
+        usual = usual_off(reals[OWN + k], reals[EVERY + k]) + floor
+        distance = abs(x - reals[TARGET + k]) / (off if reals[WEEKLY + k] > 0.0 else usual)
+        silent = off * off >= (1.0 - p.skill) * level * level
+        distance = 0.0 if silent else distance
+        reals[ODDS + 2 * BLOCK + k] = odds(distance, p.degrees)
+        reals[LASTED + k] = odds(distance * reals[FACTOR + k], p.degrees)
+        day, mean, root = reals[DAY + k], double(state[HOUR_MEAN + k]), double(state[HOUR_RMS + k])
+        share = 1.0 / reals[HOUR_COUNT + k]
+        state[HOUR_MEAN + k] = mean + (x - mean) * share
+        limit = p.wide * (double(state[DAY_OFF + k]) + floor) if reals[KNOWN + k] > 0.0 else 1e30
+        after = learned(root, clipped(x - day, limit), share)
+        state[HOUR_RMS + k] = after if day == day else root
 
 
 @inlined
@@ -125,7 +160,7 @@ def _learn_lasted(row: Record, hour: int, distance: float, floor: float) -> None
     """Count the hours in a row that lay off to one side; positive above, negative below."""
     side = 1 if distance > 0.0 else -1
     lasted = signed(row.lasted)
-    if times_seen(row, bucket_of(hour)) < MANY or abs(distance) < _usual_off(row, hour) + floor:
+    if times_seen(row, bucket_of(hour)) < MANY or abs(distance) < usual_off(hour_off(row, hour), double(row.day_off)) + floor:
         row.lasted = 0
     else:
         row.lasted = min(max(lasted + side, -LONGEST), LONGEST) if lasted * side > 0 else side

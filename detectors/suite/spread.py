@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
 
-from detectors.compiled import double, inlined
+from detectors.compiled import compiled, double
+from detectors.suite.block import (
+    BLOCK,
+    COUNT,
+    FLOOR,
+    LEVEL,
+    LEVEL_OFF,
+    ODDS,
+    RATIO,
+    RATIO_OFF,
+    SHORT,
+    X,
+)
 from detectors.suite.location import clipped, learned
-from detectors.suite.record import Record
+from detectors.suite.tail import odds
 from detectors.suite.tuning import Tuning
 
 AFTER = 20
@@ -16,26 +28,17 @@ WIDEST = 3.0
 """Usual sizes that a logarithm may lie off and still teach in full."""
 
 
-@inlined
-def ratio_of(row: Record, floor: float) -> float:
-    """Return the absolute logarithm of the recent variance over the usual one."""
-    if row.count <= AFTER:
-        return 0.0
-    return abs(2.0 * math.log((row.short + floor) / (row.level_off + floor)))
-
-
-@inlined
-def spread_deviation(row: Record, ratio: float) -> float:
-    """Return that logarithm in its root mean square."""
-    return float(ratio / (row.ratio_off + LEAST))
-
-
-@inlined
-def learn_spread(row: Record, x: float, ratio: float, floor: float, p: Tuning) -> None:
-    """Absorb a sample; before the level learns it."""
-    if row.count > AFTER:
-        usual = double(row.ratio_off)
-        off = min(ratio, WIDEST * (usual + LEAST))
-        row.ratio_off = learned(usual, off, max(p.scale, 1.0 / (row.count - AFTER)))
-    limit = 5.0 * p.clip * (row.level_off + floor)
-    row.short = learned(double(row.short), clipped(x - row.level, limit), p.fast)
+@compiled
+def spread(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
+    """Measure the logarithm of the recent variance over the usual one in its root mean square, and learn."""
+    for k in range(upto):
+        floor, n = reals[FLOOR + k], reals[COUNT + k]
+        short, wide = double(state[SHORT + k]), double(state[LEVEL_OFF + k])
+        usual = double(state[RATIO_OFF + k])
+        ratio = abs(2.0 * reals[RATIO + k]) if n > AFTER else 0.0
+        reals[ODDS + 3 * BLOCK + k] = odds(ratio / (usual + LEAST), p.degrees)
+        share = max(p.scale, 1.0 / max(n - AFTER, 1.0))
+        after = learned(usual, min(ratio, WIDEST * (usual + LEAST)), share)
+        state[RATIO_OFF + k] = after if n > AFTER else usual
+        off = clipped(reals[X + k] - double(state[LEVEL + k]), 5.0 * p.clip * (wide + floor))
+        state[SHORT + k] = learned(short, off, p.fast)

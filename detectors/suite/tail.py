@@ -13,8 +13,12 @@ import math
 
 import numpy as np
 
-from detectors.compiled import double, inlined
+from detectors.compiled import compiled, double, inlined
+from detectors.suite.block import BLOCK, COUNT, ODDS, SAID, TAIL
+from detectors.suite.tuning import Tuning
 
+COLD = 20
+"""Samples before anything is said."""
 LOG10 = math.log(10.0)
 QUANTILE = 0.95
 """Where the tail of a series begins."""
@@ -26,23 +30,56 @@ EXCESS = 0.02
 
 
 @inlined
-def student(r: float, degrees: float) -> float:
+def odds(r: float, degrees: float) -> float:
+    """Return the number whose logarithm is a deviation's surprise by Student's t, but for a factor."""
+    return 1.0 + r * r * (1.0 / degrees)
+
+
+@inlined
+def student(logarithm: float, degrees: float) -> float:
     """Return -log10 of the tail of Student's t, but for its constant: 0 at 0, and never saturating."""
-    return 0.5 / LOG10 * degrees * math.log(1.0 + r * r / degrees)
+    return logarithm * (0.5 / LOG10 * degrees)
 
 
 @inlined
-def surprise(tail: np.ndarray, s: float) -> float:
+def surprise(threshold: float, excess: float, s: float) -> float:
     """Return the lesser of a surprise and what the series' own tail makes of it."""
-    u, excess = max(double(tail[0]), AT), max(double(tail[1]), 1.0 / LOG10)
-    own = AT * s / u if s <= u else AT + (s - u) / (LOG10 * excess)
-    return min(s, own)
+    u, mean = max(threshold, AT), max(excess, 1.0 / LOG10)
+    below = s <= u
+    share = (AT * s if below else s - u) / (u if below else LOG10 * mean)
+    return min(s, share if below else AT + share)
 
 
 @inlined
-def absorb(tail: np.ndarray, s: float) -> None:
-    """Learn from a surprise; `tail` is threshold and mean excess, never lighter than Student's."""
-    u = max(double(tail[0]), AT)
-    if s > u:
-        tail[1] = max(double(tail[1]), 1.0 / LOG10) + EXCESS * (s - u - max(double(tail[1]), 1.0 / LOG10))
-    tail[0] = u + STEP * u * (QUANTILE if s > u else QUANTILE - 1.0)
+def absorbed(threshold: float, excess: float, s: float) -> tuple[float, float]:
+    """Return threshold and mean excess after one more surprise, never lighter than Student's."""
+    u, mean = max(threshold, AT), max(excess, 1.0 / LOG10)
+    above = s > u
+    return (
+        u + STEP * u * (QUANTILE if above else QUANTILE - 1.0),
+        mean + EXCESS * (s - u - mean) if above else excess,
+    )
+
+
+@inlined
+def _judge(
+    state: np.ndarray, reals: np.ndarray, k: int, member: int, weight: float, degrees: float
+) -> None:
+    at = TAIL + 2 * member * BLOCK + k
+    u, excess = double(state[at]), double(state[at + BLOCK])
+    one = student(reals[ODDS + member * BLOCK + k], degrees)
+    reals[SAID + member * BLOCK + k] = weight * surprise(u, excess, one)
+    later = absorbed(u, excess, one)
+    warm = reals[COUNT + k] >= COLD
+    state[at] = later[0] if warm else u
+    state[at + BLOCK] = later[1] if warm else excess
+
+
+@compiled
+def judge_tails(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
+    """Turn deviations of the members that have a tail into what each says, and learn."""
+    for k in range(upto):
+        _judge(state, reals, k, 0, p.w_level, p.degrees)
+        _judge(state, reals, k, 1, p.w_trend, p.degrees)
+        _judge(state, reals, k, 2, p.w_season, p.degrees)
+        _judge(state, reals, k, 3, p.w_spread, p.degrees)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from detectors.compiled import double, inlined
+import numpy as np
+
+from detectors.compiled import compiled, double
+from detectors.suite.block import BLOCK, COUNT, FLOOR, HOLT, HOLT_OFF, ODDS, SHARE, SLOPE, X
 from detectors.suite.location import SETTLED, clipped, learned, limit_of
-from detectors.suite.record import Record
+from detectors.suite.tail import odds
 from detectors.suite.tuning import Tuning
 
-SLOPE = 0.05
+STEEPER = 0.05
 """The slope learns at a twentieth of the level's pace; faster ones overshoot after every step."""
 
 
-@inlined
-def trend_deviation(row: Record, x: float, floor: float) -> float:
-    """Distance from the forecast, in its root mean square."""
-    return float(abs(x - row.holt - row.slope) / (row.holt_off + floor))
-
-
-@inlined
-def learn_trend(row: Record, x: float, floor: float, p: Tuning) -> None:
-    """Absorb a sample."""
-    before, slope = double(row.holt), double(row.slope)
-    error = x - before - slope
-    level = before + slope + p.trend * error
-    row.slope = slope + SLOPE * p.trend * (level - before - slope)
-    row.holt = level
-    usual = double(row.holt_off)
-    limit = limit_of(usual, floor, p, row.count > SETTLED)
-    row.holt_off = learned(usual, clipped(error, limit), max(p.scale, 1.0 / (row.count + 1)))
+@compiled
+def forecast(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
+    """Measure distances from the forecast in their root mean square, and learn."""
+    for k in range(upto):
+        floor = reals[FLOOR + k]
+        holt, slope, usual = double(state[HOLT + k]), double(state[SLOPE + k]), double(state[HOLT_OFF + k])
+        error = reals[X + k] - holt - slope
+        reals[ODDS + BLOCK + k] = odds(abs(error) / (usual + floor), p.degrees)
+        level = holt + slope + p.trend * error
+        state[SLOPE + k] = slope + STEEPER * p.trend * (level - holt - slope)
+        state[HOLT + k] = level
+        off = clipped(error, limit_of(usual, floor, p, reals[COUNT + k] > SETTLED))
+        state[HOLT_OFF + k] = learned(usual, off, max(p.scale, reals[SHARE + k]))
