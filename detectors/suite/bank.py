@@ -12,22 +12,18 @@ from detectors.stamps import age_of
 from detectors.state import pack, unpack
 from detectors.suite.ahead import PARTS, ask_for
 from detectors.suite.block import (
-    BEFORE,
     BLOCK,
+    GAP,
     LAST_RATE,
     MEMBER,
-    NOW,
-    NUMBER,
-    PLACE,
     REALS,
     SCORE,
     STATE,
-    WHOLES,
 )
 from detectors.suite.budget import affordable_at, decide, tail_of
 from detectors.suite.kernel import judge_block
 from detectors.suite.record import GRIDS, SUITE
-from detectors.suite.take import accept, take
+from detectors.suite.take import take
 from detectors.suite.tuning import Tuning
 from detectors.suite.turn import to_columns, to_records
 
@@ -118,44 +114,39 @@ def _score(
     budget: float,
     out: Scored,
 ) -> None:
-    spare, state = np.zeros(1, SUITE), np.zeros(STATE, np.float32)
-    reals, wholes = np.zeros(REALS), np.zeros(WHOLES, np.int64)
+    spare, state, reals = np.zeros(1, SUITE), np.zeros(STATE, np.float32), np.zeros(REALS)
     begin, n = 0, len(number)
     for i in range(min(BLOCK, n)):
         for part in range(PARTS):
             ask_for(rows, number, i, part)
     while begin < n:
-        stop = begin + 1
-        # A series that comes twice must have learned from its first sample before the second is looked at.
-        while stop < n and stop < begin + BLOCK and number[stop] > number[stop - 1]:
-            stop += 1
-        count = accept(rows, number, ts_ms, value, begin, stop, reals, wholes)
-        take(rows, number, reals, wholes, count, stop, tuning)
-        to_columns(rows, spare, wholes, state, count)
-        judge_block(rows, number, state, reals, wholes, count, stop, tuning, budget)
-        to_records(rows, spare, wholes, state, count)
-        _tell(rows, number, state, reals, wholes, count, stop, budget, out)
-        begin = stop
+        count = take(rows, number, ts_ms, value, begin, tuning, reals)
+        to_columns(rows, spare, number[begin : begin + count], state)
+        judge_block(rows, number, begin, count, state, reals, tuning, budget)
+        to_records(rows, spare, number[begin : begin + count], state)
+        _tell(rows, number, ts_ms, begin, count, state, reals, budget, out)
+        begin += max(count, 1)
 
 
 @compiled
 def _tell(
     rows: Any,
     number: np.ndarray,
+    ts_ms: np.ndarray,
+    begin: int,
+    count: int,
     state: np.ndarray,
     reals: np.ndarray,
-    wholes: np.ndarray,
-    count: int,
-    stop: int,
     budget: float,
     out: Scored,
 ) -> None:
     """Say how rare each sample is, and alert."""
     interval, affordable = 0, 0.0
     for k in range(count):
+        i = begin + k
         # Those that come next are asked for while there is something to do with these.
-        ask_for(rows, number, stop + k, 2)
-        row, i, now = rows[wholes[NUMBER + k]], wholes[PLACE + k], wholes[NOW + k]
+        ask_for(rows, number, i + BLOCK, 2)
+        row, now = rows[number[i]], ts_ms[i]
         row.rate[GRIDS - 1, 2] = state[LAST_RATE + k]
         total = tail_of(reals[SCORE + k])
         out.score[i] = total
@@ -164,6 +155,6 @@ def _tell(
             # Most series of a batch have the same: a logarithm a sample is saved.
             interval = row.interval
             affordable = affordable_at(interval, budget)
-        if decide(row, total, now, wholes[BEFORE + k], affordable):
+        if decide(row, total, now, int(reals[GAP + k]), affordable):
             out.alert[i] = 1
             out.onset_ms[i] = now - age_of(now, row.onset)

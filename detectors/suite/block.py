@@ -43,5 +43,3 @@ TARGET, OFF, WEEKLY, OWN, EVERY, SLOW, FACTOR, DAY, KNOWN, HOUR_COUNT = (BLOCK *
 RUN, SAME, FAR, FRESH, AGAIN, WORD, SAID, RATIO, ODDS = (BLOCK * (16 + k) for k in (0, 1, 2, 3, 4, 5, 8, 14, 15))
 """There are three words, six members, and eight odds: four members', how they lasted, three of novelty."""
 LASTED, NEW, SCORE, MEMBER, REALS = (ODDS + BLOCK * k for k in (4, 5, 8, 9, 10))
-PLACE, NUMBER, BEFORE, NOW, HOUR, WHOLES = (BLOCK * k for k in range(6))
-"""The same of whole numbers: the sample's place in the input, its series, the time before and now, and the hour."""

@@ -50,7 +50,7 @@ def tail_of(total: float) -> float:
     return float(_RARE[knot] + (total - _SUM[knot]) * _STEEP[knot])
 
 
-@compiled
+@inlined
 def forgive(state: np.ndarray, reals: np.ndarray, upto: int, budget: float) -> None:
     """Restore what series may spend, over the time since their last samples."""
     pace = USED * budget / WEEK_MS
@@ -65,13 +65,13 @@ def affordable_at(interval_ms: int, budget: float) -> float:
 
 
 @inlined
-def decide(row: Record, surprise: float, ts_ms: int, before_ms: int, affordable: float) -> bool:
+def decide(row: Record, surprise: float, ts_ms: int, gap_ms: int, affordable: float) -> bool:
     """Tell whether a sample alerts, date its episode, and spend the series' budget."""
     if surprise < HOT:
         row.onset = 0
     elif row.onset == 0 or age_of(ts_ms, row.onset) > FORGOTTEN_MS:
         # It began after the last sample that was ordinary.
-        row.onset = stamp_of((before_ms + ts_ms) // 2 if row.count > 1 else ts_ms)
+        row.onset = stamp_of(ts_ms - (gap_ms + 1) // 2)
     if row.interval == 0:
         return False
     if age_of(ts_ms, row.alert) > APART * row.interval:

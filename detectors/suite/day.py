@@ -13,6 +13,7 @@ import numpy as np
 from detectors.codes import code_of, value_of
 from detectors.compiled import inlined, signed
 from detectors.suite.location import learned
+from detectors.suite.logarithm import LN2, ln
 from detectors.suite.record import HOURS, Record
 from detectors.suite.tuning import Tuning
 
@@ -57,7 +58,7 @@ def off_code(off: float) -> int:
     """Return a distance as a byte; 0 is none."""
     if off < LEAST_OFF:
         return 0
-    return min(math.floor(STEPS * math.log2(off / LEAST_OFF) + 0.5), 255)
+    return min(int(STEPS / LN2 * ln(off / LEAST_OFF) + 0.5), 255)
 
 
 @inlined

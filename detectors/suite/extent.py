@@ -39,7 +39,7 @@ def floor_now(row: Record, p: Tuning) -> float:
     return floor_of(double(row.high) - double(row.low), double(row.level) + row.anchor, p)
 
 
-@compiled
+@inlined
 def measure(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
     """Measure the range and the smallest distance before samples widen it, and put values into its cells."""
     for k in range(upto):

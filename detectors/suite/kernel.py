@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.compiled import compiled, double
+from detectors.compiled import compiled, inlined, double
 from detectors.suite.block import (
     AGAIN,
     BLOCK,
@@ -44,18 +44,17 @@ _LANES = 4
 def judge_block(
     rows: np.ndarray,
     number: np.ndarray,
+    begin: int,
+    count: int,
     state: np.ndarray,
     reals: np.ndarray,
-    wholes: np.ndarray,
-    count: int,
-    stop: int,
     p: Tuning,
     budget: float,
 ) -> None:
     """Score samples, then learn them: `SCORE` is the surprise, 0 … 20, `MEMBER` who said most."""
     upto = (count + _LANES - 1) // _LANES * _LANES
     measure(state, reals, upto, p)
-    note_all_words(rows, number, state, reals, wholes, count, stop)
+    note_all_words(rows, number, begin, count, state, reals)
     take_logarithms(reals[RATIO:], 1, upto)
     spread(state, reals, upto, p)
     forecast(state, reals, upto, p)
@@ -69,7 +68,7 @@ def judge_block(
     forgive(state, reals, upto, budget)
 
 
-@compiled
+@inlined
 def _sum_up(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
     """Add up what members say, take off what is no news, and remember it."""
     for k in range(upto):

@@ -33,7 +33,7 @@ def learned(usual: float, off: float, share: float) -> float:
     return math.sqrt(usual * usual + share * (off * off - usual * usual))
 
 
-@compiled
+@inlined
 def locate(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
     """Measure distances from the slow level in their root mean square, and learn; after `spread`."""
     for k in range(upto):

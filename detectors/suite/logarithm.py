@@ -20,7 +20,7 @@ _WHOLE = 1.5 * 2.0**52
 _WHOLE_BITS = int(np.float64(_WHOLE).view(np.int64))
 """The end of such a double's fraction is a whole number: there is no instruction to convert many of them."""
 _POWER = _WHOLE + 1023.0
-_LN2 = math.log(2.0)
+LN2 = math.log(2.0)
 _C0, _C1, _C2, _C3, _C4, _C5 = (
     *(0.6666666666666208, 0.40000000011206505, 0.2857142413832416),
     *(0.22222862280108716, 0.18140193802865992, 0.16621817152858928),
@@ -47,10 +47,10 @@ def ln(x: float) -> float:
     z = s * s
     w = z * z
     series = (_C0 + z * _C1) + w * ((_C2 + z * _C3) + w * (_C4 + z * _C5))
-    return float((whole.view(np.float64) - _POWER) * _LN2 + s * (2.0 + z * series))
+    return float((whole.view(np.float64) - _POWER) * LN2 + s * (2.0 + z * series))
 
 
-@compiled
+@inlined
 def take_logarithms(reals: np.ndarray, columns: int, upto: int) -> None:
     """Replace what stands in so many columns by its logarithm."""
     for column in range(columns):

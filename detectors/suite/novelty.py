@@ -15,7 +15,7 @@ import numpy as np
 from detectors.codes import halved
 from detectors.compiled import compiled, double, inlined, signed
 from detectors.suite.ahead import ask_for
-from detectors.suite.block import BLOCK, COUNT, FRESH, LAST_RATE, NEW, NUMBER, RATE, WORD
+from detectors.suite.block import BLOCK, COUNT, FRESH, LAST_RATE, NEW, RATE, WORD
 from detectors.suite.record import GRIDS, PAIRS, TRIPLES, WORDS, Record
 from detectors.suite.tuning import Tuning
 
@@ -83,25 +83,14 @@ def note_words(row: Record, first: int, second: int, third: int) -> int:
 
 @compiled
 def note_all_words(
-    rows: np.ndarray,
-    number: np.ndarray,
-    state: np.ndarray,
-    reals: np.ndarray,
-    wholes: np.ndarray,
-    count: int,
-    stop: int,
+    rows: np.ndarray, number: np.ndarray, begin: int, count: int, state: np.ndarray, reals: np.ndarray
 ) -> None:
     """Look words up in what each series has shown, and add them."""
     for k in range(count):
-        ask_for(rows, number, stop + k, 1)
-        row = rows[wholes[NUMBER + k]]
-        fresh = note_words(
-            row,
-            int(reals[WORD + k]),
-            int(reals[WORD + BLOCK + k]),
-            int(reals[WORD + 2 * BLOCK + k]),
-        )
-        bits: Any = np.int64(fresh)
+        ask_for(rows, number, begin + k + BLOCK, 1)
+        row = rows[number[begin + k]]
+        first, second, third = reals[WORD + k], reals[WORD + BLOCK + k], reals[WORD + 2 * BLOCK + k]
+        bits: Any = np.int64(note_words(row, int(first), int(second), int(third)))
         reals[FRESH + k] = bits.view(np.float64)
         state[LAST_RATE + k] = row.rate[GRIDS - 1, 2]
 
@@ -114,7 +103,7 @@ def _met(state: np.ndarray, at: int, fresh: bool, share: float) -> float:
     return rate + RARE if fresh else 1.0
 
 
-@compiled
+@inlined
 def learn_novelty(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
     """Learn how often words are new, and measure how rare that was, multiplied over the grids."""
     for k in range(upto):

@@ -105,7 +105,7 @@ def take_hour(row: Record, hour: int, reals: np.ndarray, k: int, p: Tuning) -> N
     reals[KNOWN + k] = 1.0 if row.known > SETTLED_HOURS else 0.0
 
 
-@compiled
+@inlined
 def compare_season(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
     """Measure distances from what the hour brings in how far it usually lies off, and learn the hour.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.compiled import compiled, double
+from detectors.compiled import compiled, inlined, double
 from detectors.suite.block import (
     BLOCK,
     COUNT,
@@ -28,7 +28,7 @@ WIDEST = 3.0
 """Usual sizes that a logarithm may lie off and still teach in full."""
 
 
-@compiled
+@inlined
 def spread(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
     """Measure the logarithm of the recent variance over the usual one in its root mean square, and learn."""
     for k in range(upto):

@@ -54,7 +54,7 @@ def look(row: Record, n: int, x: float, gap: int, reals: np.ndarray, k: int, p: 
     row.run = min(run + 1, 65535) if same else 0
 
 
-@compiled
+@inlined
 def learn_still(state: np.ndarray, reals: np.ndarray, upto: int) -> None:
     """Learn how often values repeat, how long runs become, and how often samples are late."""
     for k in range(upto):

@@ -75,7 +75,7 @@ def _judge(
     state[at + BLOCK] = later[1] if warm else excess
 
 
-@compiled
+@inlined
 def judge_tails(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
     """Turn deviations of the members that have a tail into what each says, and learn."""
     for k in range(upto):

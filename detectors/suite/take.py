@@ -9,7 +9,7 @@ import numpy as np
 from detectors.compiled import compiled, inlined, signed
 from detectors.grid import INTERVALS_MS, nearest_interval
 from detectors.suite.ahead import ask_for
-from detectors.suite.block import ANCHOR, BEFORE, COUNT, GAP, HOUR, NOW, NUMBER, PLACE, X
+from detectors.suite.block import ANCHOR, BLOCK, COUNT, GAP, X
 from detectors.suite.record import GRIDS, Record
 from detectors.suite.remember import recall
 from detectors.suite.season import HOUR_MS, hour_of, look_up, take_hour
@@ -21,75 +21,55 @@ LIMIT = 1e30
 
 
 @compiled
-def accept(
+def take(
     rows: np.ndarray,
     number: np.ndarray,
     ts_ms: np.ndarray,
     value: np.ndarray,
     begin: int,
-    stop: int,
+    p: Tuning,
     reals: np.ndarray,
-    wholes: np.ndarray,
 ) -> int:
-    """Put what is a number, and newer than the series' last, into columns; return how many there are."""
-    count, hour = 0, 0
-    begun = np.int64(-HOUR_MS)
-    for i in range(begin, stop):
+    """Take on a block of samples, and return how many are in it; 0 if the first one teaches nothing.
+
+    A block ends before what is no number or not newer than the series' last sample. It also ends before
+    a series that may be in it already, and which must have learned from its first sample by then.
+    """
+    hour, hour_ms = 0, np.int64(-HOUR_MS)
+    for k in range(min(BLOCK, len(number) - begin)):
+        i = begin + k
+        ask_for(rows, number, i + BLOCK, 0)
         row = rows[number[i]]
-        now, before, n = ts_ms[i], row.last_ts, signed(row.count)
-        if not math.isfinite(value[i]) or (n > 0 and now <= before):
-            continue
+        now, n = ts_ms[i], signed(row.count)
+        gap = now - row.last_ts if n > 0 else 0
+        if not math.isfinite(value[i]) or (n > 0 and gap <= 0) or (k > 0 and number[i] <= number[i - 1]):
+            return k
         x = min(max(value[i], -LIMIT), LIMIT)
         if n == 0:
-            _first_sight(row, now, x)
-        if now < begun or now >= begun + HOUR_MS:
+            _first_sight(row, x)
+        x -= row.anchor
+        reals[X + k] = x
+        reals[COUNT + k] = n
+        reals[ANCHOR + k] = row.anchor
+        reals[GAP + k] = gap
+        if now < hour_ms or now >= hour_ms + HOUR_MS:
             # Most samples of a batch lie in the same hour: some divisions are saved.
-            hour = hour_of(now)
-            begun = now // HOUR_MS * HOUR_MS
-        wholes[PLACE + count] = i
-        wholes[NUMBER + count] = number[i]
-        wholes[BEFORE + count] = before
-        wholes[NOW + count] = now
-        wholes[HOUR + count] = hour
-        reals[X + count] = x - row.anchor
-        reals[COUNT + count] = n
-        reals[ANCHOR + count] = row.anchor
-        reals[GAP + count] = now - before if n > 0 else 0
-        count += 1
-    return count
-
-
-@compiled
-def take(
-    rows: np.ndarray,
-    number: np.ndarray,
-    reals: np.ndarray,
-    wholes: np.ndarray,
-    count: int,
-    stop: int,
-    p: Tuning,
-) -> None:
-    """Look up in each record what the steps compare with, close hours that are over, and count samples."""
-    for k in range(count):
-        ask_for(rows, number, stop + k, 0)
-        row = rows[wholes[NUMBER + k]]
-        now, before, n = wholes[NOW + k], wholes[BEFORE + k], signed(row.count)
-        hour = wholes[HOUR + k] & 255
-        look(row, n, reals[X + k], now - before, reals, k, p)
-        look_up(row, hour, reals, k, p)
-        recall(row, hour, reals, k, p)
-        take_hour(row, hour, reals, k, p)
+            hour, hour_ms = hour_of(now), now // HOUR_MS * HOUR_MS
+        look(row, n, x, gap, reals, k, p)
+        look_up(row, hour & 255, reals, k, p)
+        recall(row, hour & 255, reals, k, p)
+        take_hour(row, hour & 255, reals, k, p)
         if n > 0:
-            _learn_interval(row, now - before)
+            _learn_interval(row, gap)
         row.last_ts = now
         row.count = n + 1
+    return min(BLOCK, len(number) - begin)
 
 
 @inlined
-def _first_sight(row: Record, now: int, x: float) -> None:
+def _first_sight(row: Record, x: float) -> None:
     """Begin with a series: everything is as its first sample is."""
     row.anchor = x
-    row.last_ts = now
     for grid in range(GRIDS):
         for kind in range(3):
             row.rate[grid, kind] = 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.compiled import compiled, double
+from detectors.compiled import compiled, inlined, double
 from detectors.suite.block import BLOCK, COUNT, FLOOR, HOLT, HOLT_OFF, ODDS, SHARE, SLOPE, X
 from detectors.suite.location import SETTLED, clipped, learned, limit_of
 from detectors.suite.tail import odds
@@ -14,7 +14,7 @@ STEEPER = 0.05
 """The slope learns at a twentieth of the level's pace; faster ones overshoot after every step."""
 
 
-@compiled
+@inlined
 def forecast(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) -> None:
     """Measure distances from the forecast in their root mean square, and learn."""
     for k in range(upto):

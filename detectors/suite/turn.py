@@ -10,7 +10,7 @@ from numba.core.cgutils import ir, voidptr_t
 from numba.extending import intrinsic
 
 from detectors.compiled import compiled
-from detectors.suite.block import BLOCK, FIRST, LANES, NUMBER, TURNED
+from detectors.suite.block import BLOCK, FIRST, LANES, TURNED
 
 _EIGHT = ir.VectorType(ir.FloatType(), LANES)
 _BYTES = 4
@@ -37,9 +37,9 @@ def _turned(builder: Any, lines: list[Any]) -> list[Any]:
 
 
 def _turn(back: bool) -> Any:
-    def typed(_typing: Any, rows: Any, spare: Any, wholes: Any, state: Any, lane: Any, count: Any) -> Any:
+    def typed(_typing: Any, rows: Any, spare: Any, number: Any, state: Any, lane: Any, left: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            rows_at, spare_at, wholes_at, state_at = (
+            rows_at, spare_at, number_at, state_at = (
                 context.make_array(kind)(context, builder, each).data
                 for kind, each in zip(signature.args[:4], args[:4], strict=True)
             )
@@ -47,9 +47,11 @@ def _turn(back: bool) -> Any:
 
             def record(k: int) -> Any:
                 at = builder.add(lane, word(k))
-                number = builder.load(builder.gep(wholes_at, [builder.add(at, word(NUMBER))]))
                 ours = builder.icmp_signed("<", at, args[5])
-                return builder.select(ours, builder.gep(rows_at, [number]), spare_at)
+                # Behind the last one no number may be read.
+                at = builder.select(ours, at, word(0))
+                place = builder.gep(rows_at, [builder.sext(builder.load(builder.gep(number_at, [at])), word)])
+                return builder.select(ours, place, spare_at)
 
             def column(k: int) -> Any:
                 return builder.gep(state_at, [builder.add(lane, word(BLOCK * k))])
@@ -65,7 +67,7 @@ def _turn(back: bool) -> Any:
                     builder.store(line, place, align=_BYTES)
             return context.get_dummy_value()
 
-        return types.void(rows, spare, wholes, state, types.int64, types.int64), generate
+        return types.void(rows, spare, number, state, types.int64, types.int64), generate
 
     return typed
 
@@ -75,18 +77,14 @@ _to_records: Any = intrinsic(_turn(back=True))
 
 
 @compiled
-def to_columns(
-    rows: np.ndarray, spare: np.ndarray, wholes: np.ndarray, state: np.ndarray, count: int
-) -> None:
+def to_columns(rows: np.ndarray, spare: np.ndarray, number: np.ndarray, state: np.ndarray) -> None:
     """Copy the numbers of a block's records into columns; of what is missing in the last eight, `spare`'s."""
-    for lane in range(0, count, LANES):
-        _to_columns(rows, spare, wholes, state, lane, count)
+    for lane in range(0, len(number), LANES):
+        _to_columns(rows, spare, number, state, lane, len(number))
 
 
 @compiled
-def to_records(
-    rows: np.ndarray, spare: np.ndarray, wholes: np.ndarray, state: np.ndarray, count: int
-) -> None:
+def to_records(rows: np.ndarray, spare: np.ndarray, number: np.ndarray, state: np.ndarray) -> None:
     """Copy columns back into the records."""
-    for lane in range(0, count, LANES):
-        _to_records(rows, spare, wholes, state, lane, count)
+    for lane in range(0, len(number), LANES):
+        _to_records(rows, spare, number, state, lane, len(number))

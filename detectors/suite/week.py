@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from detectors.compiled import double, inlined, signed
+from detectors.suite.logarithm import LN2, ln
 from detectors.suite.record import HOURS, WEEK, Record
 from detectors.suite.tuning import Tuning
 
@@ -27,8 +28,8 @@ ROOM = 32.0
 @inlined
 def code_of(distance: float, unit: float) -> int:
     """Return a distance as a byte."""
-    steps = min(math.floor(STEPS * math.log2(1.0 + abs(distance) / unit) + 0.5), FULL)
-    return int(steps if distance >= 0.0 else -steps)
+    steps = min(int(STEPS / LN2 * ln(1.0 + abs(distance) / unit) + 0.5), FULL)
+    return steps if distance >= 0.0 else -steps
 
 
 @inlined
