@@ -15,7 +15,7 @@ STRETCH = int(_FIELDS["week_visits"][1])
 """Bytes that an ordinary sample touches somewhere; the hours of the week lie behind, and few ask for them."""
 PARTS = 3
 _PART = -(-(STRETCH // LINE + 1) // PARTS) * LINE
-"""A third of the lines: a processor waits for no more than some twenty at a time, and a block has three hundred."""
+"""Asked for one after the other: a processor waits for some twenty lines at once, and a block has more."""
 
 
 @inlined

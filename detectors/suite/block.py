@@ -8,7 +8,7 @@ from detectors.suite.record import GRIDS, SUITE
 
 LANES = 8
 """Records that are turned into columns together."""
-BLOCK = 32
+BLOCK = 16
 """Samples that a step takes on together: their records stay in a near cache until the last step."""
 
 _FIELDS: Any = SUITE.fields
@@ -27,8 +27,10 @@ LEVEL, LEVEL_OFF, HOLT, SLOPE, HOLT_OFF, SHORT, RATIO_OFF, LOW, HIGH, LAST = map
 )
 HOUR_MEAN, HOUR_RMS, DAY_OFF, RECORD, PEAK, REPEAT, LONGEST, GAP_RATE, STRICT, TAIL, RATE = map(
     _column,
-    ("hour_mean", "hour_rms", "day_off", "record", "peak", "repeat")
-    + ("longest", "gap_rate", "strict", "tail", "rate"),
+    (
+        *("hour_mean", "hour_rms", "day_off", "record", "peak", "repeat"),
+        *("longest", "gap_rate", "strict", "tail", "rate"),
+    ),
 )
 """Where columns of records' 32 bits begin; a tail has two columns, a grid's rates have three."""
 LAST_RATE = RATE + (3 * GRIDS - 1) * BLOCK
@@ -40,6 +42,8 @@ X, COUNT, ANCHOR, SHARE, FLOOR, GAP = (BLOCK * k for k in range(6))
 `COUNT` is of the series' samples so far, `SHARE` what one more is of all of them."""
 TARGET, OFF, WEEKLY, OWN, EVERY, SLOW, FACTOR, DAY, KNOWN, HOUR_COUNT = (BLOCK * k for k in range(6, 16))
 """Of the season: see `season.look_up`."""
-RUN, SAME, FAR, FRESH, AGAIN, WORD, SAID, RATIO, ODDS = (BLOCK * (16 + k) for k in (0, 1, 2, 3, 4, 5, 8, 14, 15))
+RUN, SAME, FAR, FRESH, AGAIN, WORD, SAID, RATIO, ODDS = (
+    BLOCK * k for k in (16, 17, 18, 19, 20, 21, 24, 30, 31)
+)
 """There are three words, six members, and eight odds: four members', how they lasted, three of novelty."""
 LASTED, NEW, SCORE, MEMBER, REALS = (ODDS + BLOCK * k for k in (4, 5, 8, 9, 10))

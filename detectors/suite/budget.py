@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled, double, inlined, signed
+from detectors.compiled import double, inlined, signed
 from detectors.stamps import FORGOTTEN_MS, age_of, stamp_of
 from detectors.suite.block import GAP, STRICT
 from detectors.suite.record import Record
@@ -30,7 +30,8 @@ _SUM, _RARE = np.array(KNOTS).T.copy()
 _STEEP = np.diff(_RARE) / np.diff(_SUM)
 _PARTS = 20
 """Parts of 1 that a sum is looked up in; every knot is where one begins."""
-_KNOT_AT = np.searchsorted(_SUM[1:-1], np.arange(int(_SUM[-1]) * _PARTS + 1) / _PARTS, "right").astype(np.uint8)
+_BEGINS = np.arange(int(_SUM[-1]) * _PARTS + 1) / _PARTS
+_KNOT_AT = np.searchsorted(_SUM[1:-1], _BEGINS, "right").astype(np.uint8)
 USED = 0.6
 """What one episode adds to a series' own threshold, in powers of ten; the budget takes it off over time.
 

@@ -7,6 +7,7 @@ hour's own: at night a series may repeat itself as it never does by day.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ WORKING_H = 5 * HOURS
 """Hours of a week, UTC, before its weekend."""
 MANY = 3
 """Visits are counted so far; an hour speaks then."""
+_SIGN = -(2**63)
 LEAST_OFF = 1e-9
 """The smallest distance that counts anywhere; a byte reaches 1.5e10 from there."""
 STEPS = 4.0
@@ -44,7 +46,10 @@ def times_seen(row: Record, bucket: int) -> int:
 @inlined
 def day_of(row: Record, bucket: int) -> float:
     """Return what an hour of like days usually brings."""
-    return value_of(0, signed(row.day[bucket]))
+    code = signed(row.day[bucket])
+    # The sign is a bit, too: a branch on it would be wrong every other time.
+    bits: Any = np.float64(value_of(0, abs(code))).view(np.int64) | (code & _SIGN)
+    return float(np.int64(bits).view(np.float64))
 
 
 @inlined

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.compiled import compiled, inlined, double
+from detectors.compiled import compiled, double, inlined
 from detectors.suite.block import (
     AGAIN,
     BLOCK,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled, double, inlined
+from detectors.compiled import double, inlined
 from detectors.suite.block import COUNT, FLOOR, LAST, LEVEL, LEVEL_OFF, ODDS, SHARE, X
 from detectors.suite.tail import odds
 from detectors.suite.tuning import Tuning

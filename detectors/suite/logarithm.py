@@ -1,7 +1,7 @@
-"""Natural logarithms of whole columns, in additions and products that run in lanes; the library's is a call each.
+"""Natural logarithms of whole columns, in sums and products that run in lanes; the library's is a call each.
 
-A number is a power of two times m, from √½ to √2; with s = (m - 1) / (m + 1), log m is 2 artanh s, which is odd
-in s: a short polynomial in s² (fdlibm's way; here Chebyshev's over the range that s² has, in one double each).
+A number is a power of two times m, from √½ to √2; with s = (m - 1) / (m + 1), log m is 2 artanh s, which is
+odd: s times a short polynomial in s² (fdlibm's way; Chebyshev's over the range that s² has).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors.compiled import compiled, inlined
+from detectors.compiled import inlined
 from detectors.suite.block import BLOCK
 
 _HALF_ROOT = int(np.float64(math.sqrt(0.5)).view(np.int64))

@@ -66,7 +66,7 @@ def _note(bits: np.ndarray, at: int) -> int:
 
 @inlined
 def note_words(row: Record, first: int, second: int, third: int) -> int:
-    """Take a sample's words as seen, with the pairs and triples that they complete; return a bit for each new one."""
+    """Take words as seen, with the pairs and triples that they complete; return a bit for each new one."""
     fresh = 0
     for grid in range(GRIDS):
         word = first if grid == 0 else second if grid == 1 else third
@@ -127,4 +127,4 @@ def learn_novelty(state: np.ndarray, reals: np.ndarray, upto: int, p: Tuning) ->
 def novelty_of(reals: np.ndarray, k: int, p: Tuning) -> float:
     """Return the surprise of new words, pairs and triples, averaged over the grids."""
     one, two, three = reals[NEW + k], reals[NEW + BLOCK + k], reals[NEW + 2 * BLOCK + k]
-    return (p.w_one * one + p.w_two * two + p.w_three * three) * (-1.0 / (GRIDS * _LOG10))
+    return float((p.w_one * one + p.w_two * two + p.w_three * three) * (-1.0 / (GRIDS * _LOG10)))

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled, double, inlined, signed
+from detectors.compiled import double, inlined, signed
 from detectors.suite.block import (
     BLOCK,
     DAY,
@@ -160,7 +160,8 @@ def _learn_lasted(row: Record, hour: int, distance: float, floor: float) -> None
     """Count the hours in a row that lay off to one side; positive above, negative below."""
     side = 1 if distance > 0.0 else -1
     lasted = signed(row.lasted)
-    if times_seen(row, bucket_of(hour)) < MANY or abs(distance) < usual_off(hour_off(row, hour), double(row.day_off)) + floor:
+    usual = usual_off(hour_off(row, hour), double(row.day_off)) + floor
+    if times_seen(row, bucket_of(hour)) < MANY or abs(distance) < usual:
         row.lasted = 0
     else:
         row.lasted = min(max(lasted + side, -LONGEST), LONGEST) if lasted * side > 0 else side

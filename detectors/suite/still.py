@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled, double, inlined, signed
+from detectors.compiled import double, inlined, signed
 from detectors.suite.block import BLOCK, COUNT, FAR, GAP_RATE, LONGEST, REPEAT, RUN, SAID, SAME, SHARE
 from detectors.suite.record import MEMBERS, Record
 from detectors.suite.tuning import Tuning

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from detectors.compiled import compiled, double, inlined
+from detectors.compiled import double, inlined
 from detectors.suite.block import BLOCK, COUNT, ODDS, SAID, TAIL
 from detectors.suite.tuning import Tuning
 
@@ -62,9 +62,7 @@ def absorbed(threshold: float, excess: float, s: float) -> tuple[float, float]:
 
 
 @inlined
-def _judge(
-    state: np.ndarray, reals: np.ndarray, k: int, member: int, weight: float, degrees: float
-) -> None:
+def _judge(state: np.ndarray, reals: np.ndarray, k: int, member: int, weight: float, degrees: float) -> None:
     at = TAIL + 2 * member * BLOCK + k
     u, excess = double(state[at]), double(state[at + BLOCK])
     one = student(reals[ODDS + member * BLOCK + k], degrees)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.compiled import compiled, inlined, double
+from detectors.compiled import double, inlined
 from detectors.suite.block import BLOCK, COUNT, FLOOR, HOLT, HOLT_OFF, ODDS, SHARE, SLOPE, X
 from detectors.suite.location import SETTLED, clipped, learned, limit_of
 from detectors.suite.tail import odds

@@ -1,4 +1,4 @@
-"""Turns records into columns and back: eight numbers of eight records at a time, by shuffling in registers."""
+"""Turns records into columns and back: eight numbers of eight records at a time, shuffled in registers."""
 
 from __future__ import annotations
 

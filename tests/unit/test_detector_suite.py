@@ -6,6 +6,7 @@ import pytest
 from detectors.online import CHECKS, Guarded, Reference, RiverAdapter, Suite, available
 from detectors.suite import MEMBERS, SuiteBank
 from detectors.suite.bank import VERSION
+from detectors.suite.logarithm import ln
 
 HOUR = 3_600_000
 NAMES = sorted(available())
@@ -73,6 +74,35 @@ def test_the_order_of_series_and_batches_does_not_matter():
     for part in np.array_split(by_time, 7):
         parts.append(bank.score(number[part], ts[part], values[part]).score)
     np.testing.assert_array_equal(np.concatenate(parts), whole[by_time])
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 16, 17, 45])
+def test_what_is_said_of_a_series_does_not_depend_on_its_neighbours(count):
+    """Samples are judged in blocks, which end at what teaches nothing and at a series that comes again."""
+    rng = np.random.default_rng(count)
+    n = 400
+    ts = 600_000 * (np.arange(n)[:, None] + 1) + 60_000 * np.arange(count)
+    values = 50 + 9 * np.sin(ts / 13_750_987) + rng.standard_normal((n, count))
+    values[300:310, ::3] += 40
+    values[rng.random((n, count)) < 0.01] = np.nan
+    ts[rng.random((n, count)) < 0.01] -= 1_200_000
+    number = np.broadcast_to(np.arange(count, dtype=np.int32), (n, count))
+    kept = rng.random((n, count)) > 0.05
+    together = SuiteBank().score(number[kept], ts[kept], values[kept])
+    for k in range(count):
+        alone = bank_scores(ts[kept[:, k], k], values[kept[:, k], k])
+        for ours, theirs in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(ours, theirs[number[kept] == k])
+    assert together.alert.any()
+
+
+def test_a_logarithm_in_lanes_is_the_librarys():
+    rng = np.random.default_rng(8)
+    near = 1.0 + np.r_[0.0, 10.0 ** -np.arange(1, 16), -(10.0 ** -np.arange(1, 16))]
+    values = np.r_[
+        near, 2.0 ** np.arange(-300, 300), math.sqrt(0.5), math.sqrt(2.0), np.exp(rng.uniform(-90, 180, 5000))
+    ]
+    np.testing.assert_allclose([ln(x) for x in values], np.log(values), rtol=2e-15, atol=0)
 
 
 def test_a_young_series_is_not_news_for_being_young():
