@@ -67,8 +67,10 @@ class Episode:
             self.highest = update.score
             later = update.ts_ms + max(ARMED_MS // 4, update.interval_ms)
             self.grown_until_ms = max(self.grown_until_ms, later)
-        if self.worst is None or (update.score > self.worst[0] and _is_its_own(update)):
-            self.worst = update.score, update.observed, update.expected
+        if self.worst is None or update.score > self.worst[0]:
+            observed = _furthest(update)
+            if observed is not None or self.worst is None:
+                self.worst = update.score, update.observed if observed is None else observed, update.expected
         if update.ts_ms >= self.anomaly.ts_ms:
             self.anomaly = update.model_copy(update={"sample": ()}) if update.sample else update
 
@@ -125,9 +127,17 @@ class Episode:
         return max(0.0, best - max(s for ts, s in self.trace if ts < news_from_ms or ts == self.trace[0][0]))
 
 
-def _is_its_own(update: Anomaly) -> bool:
-    """Whether what is observed lies on the side that the episode is about: a surge may end in a collapse."""
-    return (update.observed >= update.expected) == (update.direction == "up")
+def _furthest(update: Anomaly) -> float | None:
+    """What was observed on the side that the episode is about; None where nothing was.
+
+    A surge may have ended in a collapse before it was told of: then the samples around it hold it.
+    """
+    up = update.direction == "up"
+    if (update.observed >= update.expected) == up:
+        return update.observed
+    since = update.onset_ms - update.interval_ms
+    seen = [x for ts, x in update.sample if ts >= since and (x >= update.expected) == up]
+    return (max(seen) if up else min(seen)) if seen else None
 
 
 class EvidenceWindow:

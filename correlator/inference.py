@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from correlator.evidence_window import Episode
 from correlator.service_evidence import FLOOR, OWN_VOICE, ServiceEvidence, Weight
@@ -31,6 +32,8 @@ callers that wait on the way to it: they do not excuse a caller that sees the sa
 WAITING = ("lat", "gap", "sat")
 SERVED = frozenset({Family.LATENCY, Family.OWN_TIME})
 DEMAND = frozenset({Family.LOAD, Family.IO})
+AGAIN_MS = 20_000
+"""A rise further up that came so much later is of those who try again: a sample of 15 s and a little."""
 AMPLIFIED = frozenset({Family.LOAD})
 """More bytes may be the callee's own doing; more requests are not."""
 
@@ -130,40 +133,66 @@ def demand(
 ) -> None:
     """Blame callers for callees that get less, or more, to do than usual while the callers themselves do not.
 
-    Demand is made by callers: its change at a callee is evidence about them, not about it. A callee with k
-    callers speaks 1/k for each. Callers whose own demand moved the same way pass it on and are not blamed, so
-    an entry whose users went away, or came, blames nobody.
+    Demand is made by callers: its change at a callee is evidence about them, not about it. Of more
+    requests those callers are blamed whose calls are seen to rise; where nobody sees them, a callee with
+    k callers speaks 1/k for each. Callers whose own demand moved the same way pass it on and are not
+    blamed, unless it moved clearly later: then they are asked again for what failed. An entry whose users
+    went away, or came, blames nobody.
     """
     moved = {"up": _moved(evidence, "up", from_ms, to_ms), "down": _moved(evidence, "down", from_ms, to_ms)}
     for direction, weight in (("down", STARVES), ("up", AMPLIFIES)):
-        for service, (score, episode) in moved[direction].items():
+        for service, move in moved[direction].items():
             callers = [n.service for n in topology.callers(service, at_ms)]
-            if any(c in moved[direction] for c in callers):
+            further_up = [moved[direction][c] for c in callers if c in moved[direction]]
+            if direction == "up":
+                further_up = [other for other in further_up if other.onset_ms < move.onset_ms + AGAIN_MS]
+            if further_up:
                 continue  # demand moved further up as well: whoever moved it there is to blame
-            for caller in callers:
+            asking = [c for c in callers if c in move.by_caller] if direction == "up" else []
+            for caller in asking or callers:
                 held = evidence.get(caller)
                 if held is None:
                     held = evidence[caller] = ServiceEvidence(caller)
-                held.add(weight, score / len(callers), episode)
+                if asking:
+                    held.add(weight, *move.by_caller[caller])
+                else:
+                    held.add(weight, move.score / len(callers), move.episode)
 
 
-def _moved(
-    evidence: dict[str, ServiceEvidence], direction: str, from_ms: int, to_ms: int
-) -> dict[str, tuple[float, Episode]]:
-    """Services whose demand moved in a direction, with the strongest sign of it."""
-    found: dict[str, tuple[float, Episode]] = {}
+class Move(NamedTuple):
+    """How demand for a service moved."""
+
+    score: float
+    episode: Episode
+    """The strongest sign of it."""
+    onset_ms: int
+    """Of the earliest sign."""
+    by_caller: dict[str, tuple[float, Episode]]
+    """The strongest sign on the way from each caller."""
+
+
+def _moved(evidence: dict[str, ServiceEvidence], direction: str, from_ms: int, to_ms: int) -> dict[str, Move]:
+    """Services whose demand moved in a direction."""
+    found: dict[str, Move] = {}
     families = DEMAND if direction == "down" else AMPLIFIED
     for service in sorted(evidence):
         mine = evidence[service]
         if direction == "down" and (mine.suffering() > 0 or mine.cause_excess > 0):
             continue  # it gets less done because it is slow, or busy with something else
         signs = [
-            (episode.score_between(from_ms, to_ms), episode.anomaly.id, episode)
+            (score, episode.anomaly.id, episode)
             for episode in mine.episodes.values()
             if episode.anomaly.signal.family in families
             and episode.anomaly.direction == direction
             and service == (episode.anomaly.signal.peer or episode.anomaly.service)
+            and (score := episode.score_between(from_ms, to_ms)) > FLOOR
         ]
-        if signs and (worst := max(signs, key=lambda s: s[:2]))[0] > FLOOR:
-            found[service] = worst[0], worst[2]
+        if not signs:
+            continue
+        score, _, strongest = max(signs, key=lambda s: s[:2])
+        by_caller: dict[str, tuple[float, Episode]] = {}
+        for each, _, episode in sorted(signs, key=lambda s: s[:2]):
+            if episode.anomaly.signal.peer is not None:
+                by_caller[episode.anomaly.service] = each, episode
+        found[service] = Move(score, strongest, min(e.anomaly.onset_ms for _, _, e in signs), by_caller)
     return found

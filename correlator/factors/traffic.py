@@ -59,17 +59,18 @@ class Rise(NamedTuple):
     score: float = 0.0
 
 
-def risen(mine: ServiceEvidence, caller: str | None = None) -> Rise:
+def risen(mine: ServiceEvidence, caller: str | None = None, before_ms: int | None = None) -> Rise:
     """The largest rise of what is asked of a service, by its own account or else by its callers'.
 
-    With `caller`: of what that one asks, by the signals of the way between them.
+    With `caller`: of what that one asks, by the signals of the way between them. With `before_ms`: of what
+    rose by then.
     """
     own, between = [Rise()], [Rise()]
     for episode in mine.episodes.values():
         anomaly = episode.anomaly
         if anomaly.signal.family is not Family.LOAD or anomaly.direction != "up":
             continue
-        if anomaly.peak_score < SURE_SCORE:
+        if anomaly.peak_score < SURE_SCORE or (before_ms is not None and anomaly.onset_ms > before_ms):
             continue
         rise = Rise(ratio(episode), anomaly.onset_ms, anomaly.peak_score)
         if anomaly.signal.peer is None:
@@ -149,7 +150,8 @@ def rushed(caller: str, callee: str, scene: Scene) -> float:
 
 def pushed_by(caller: ServiceEvidence, callee: ServiceEvidence) -> float:
     """Share of a callee's trouble that the caller made by asking more of it than it was asked itself."""
-    rise, asked = risen(callee, caller.service), risen(caller).times
+    rise = risen(callee, caller.service)
+    asked = risen(caller, before_ms=rise.onset_ms + BEFORE_MS).times
     return overload(rise.times / asked, tries(callee, rise.onset_ms)) if rise.times > asked else 0.0
 
 

@@ -5,7 +5,7 @@ import pytest
 from correlator import Engine
 from correlator.evidence_window import EvidenceWindow
 from detectors.anomaly import Family
-from tests.hand_made import MINUTE, T0, edge, ids, lasting, progress, run
+from tests.hand_made import MINUTE, STEP, T0, edge, ids, lasting, progress, run
 
 
 def shop():
@@ -93,6 +93,14 @@ def test_what_an_episode_shows_at_its_worst_lies_on_its_own_side(direction, cour
     for score, (update, observed) in enumerate(zip(updates, course, strict=True), start=4):
         kept = window.add_anomaly(update.model_copy(update={"score": float(score), "observed": observed}))
     assert kept.worst[1] == course[1]
+
+
+def test_a_surge_that_collapsed_before_it_was_told_of_is_known_by_the_samples_around_it():
+    window = EvidenceWindow()
+    (told,) = lasting("db", Family.LOAD, 10, length=1)
+    course = tuple((told.ts_ms + k * STEP, x) for k, x in ((-9, 20.0), (-3, 9.0), (-2, 6.0), (0, 0.1)))
+    kept = window.add_anomaly(told.model_copy(update={"observed": 0.1, "sample": course}))
+    assert kept.worst[1] == 9.0
 
 
 def test_samples_of_five_minutes_do_not_say_which_of_two_began_later():

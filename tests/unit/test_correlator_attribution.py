@@ -58,6 +58,34 @@ def test_requests_in_flight_do_not_excuse_the_callee_but_a_queue_for_connections
     assert queueing < in_flight
 
 
+def pool(*, queue_min=1, own=3.0):
+    """Web gets no connection to the store, which does a little more than usual; mobile hardly notices."""
+    yield edge("web", "store")
+    yield edge("mobile", "store")
+    yield seen("store", Family.CPU, 1.3, score=own, unit="{cpu}")
+    yield seen("mobile", Family.CLIENT_LATENCY, 0.006, 0.005, peer="store", score=4.2)
+    yield seen("web", Family.GAP, 1.5, 0.01, peer="store", score=7.0)
+    yield seen("web", Family.ERROR, 85.0, 0.0, peer="store", score=14.0, unit="%")
+    yield seen("web", Family.ERROR, 85.0, 0.0, score=12.0, unit="%")
+    yield seen("web", Family.LATENCY, 2.7, 0.02, score=11.0)
+    queue = dict(metric="client.connections.pending_requests", unit="{request}", score=7.5)
+    yield seen("web", Family.SATURATION, 29.0, 0.0, at_ms=T0 + queue_min * 60_000, **queue)
+
+
+@pytest.mark.parametrize(
+    ("how", "root"),
+    [
+        ({}, "web"),
+        # The queue came long after the failures: it is what they brought on.
+        ({"queue_min": 4}, "store"),
+        # The store says itself how ill it is.
+        ({"own": 14.0}, "store"),
+    ],
+)
+def test_a_queue_for_connections_is_the_callers_though_the_callee_is_a_little_busier(how, root):
+    assert ranked(pool(**how))[0] == root
+
+
 @pytest.mark.parametrize(("beside", "root"), [(True, "store"), (False, "backup")])
 def test_a_full_memory_that_none_of_the_harm_depends_on_is_no_root(beside, root):
     items = [

@@ -2,8 +2,9 @@
 
 import pytest
 
-from detectors.anomaly import Family
-from tests.hand_made import MINUTE, T0, edge, ranked, seen
+from correlator import Engine
+from detectors.anomaly import Anomaly, Family
+from tests.hand_made import MINUTE, T0, edge, progress, ranked, seen
 
 
 def swamped(times):
@@ -28,3 +29,33 @@ def test_a_busy_processor_that_nobody_waits_for_is_no_root(waits, root):
         seen("store", Family.LATENCY, 9.0, score=7.0),
     ]
     assert ranked(items)[0] == root
+
+
+def repeated(upstream_min):
+    """Web asks the database three times as often as usual until it fails; then users of web try again."""
+    yield edge("front", "web")
+    yield edge("web", "db")
+    yield edge("report", "db")
+    yield seen("web", Family.LOAD, 3.0, peer="db", unit="{call}", score=12.0)
+    yield seen("front", Family.LOAD, 3.0, peer="web", unit="{call}", at_ms=T0 + upstream_min * MINUTE)
+    yield seen("db", Family.ERROR, 95.0, 0.0, at_ms=T0 + 2 * MINUTE, score=9.0, unit="%")
+
+
+def blamed_for_asking(items):
+    """Services of whose own severity the calls to the database are a part."""
+    engine = Engine("shop")
+    items = list(items)
+    for item in items:
+        engine.apply(item)
+    engine.apply(progress(T0 + 6 * MINUTE))
+    calls = next(item.id for item in items if isinstance(item, Anomaly) and item.signal.peer == "db")
+    return {
+        h.service
+        for h in engine.rank_at(T0).hypotheses
+        if any(f.name == "own_severity" and calls in f.evidence for f in h.factors)
+    }
+
+
+@pytest.mark.parametrize(("upstream_min", "blamed"), [(3, {"web"}), (1, set())])
+def test_who_asks_more_is_blamed_and_no_other_caller_unless_more_was_asked_of_it_before(upstream_min, blamed):
+    assert blamed_for_asking(repeated(upstream_min)) == blamed
