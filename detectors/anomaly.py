@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-DETECTOR_VERSION = 5
+DETECTOR_VERSION = 6
 """Part of every anomaly id: a change of the detection mathematics is a new version, with new ids."""
 
 

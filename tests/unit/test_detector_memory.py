@@ -39,7 +39,7 @@ def test_a_row_has_no_bytes_without_a_name():
 
 def test_what_every_sample_touches_lies_in_one_stretch_of_five_lines():
     seldom = {"own", "week", "usual", "trail", "trail_ts"} | {"first_ts", "onset_ts", "onset_half", "best"}
-    seldom |= {"before", "before_scale", "home", "home_scale", "home_s", "pause_s", "flaps", "spare"}
+    seldom |= {"before", "before_scale", "home", "home_scale", "home_s", "spare"}
     ends = {name: ROW.fields[name][1] + ROW[name].itemsize for name in ROW.names}
     assert max(end for name, end in ends.items() if name not in seldom) <= 5 * 64
 
