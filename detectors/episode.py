@@ -71,7 +71,7 @@ def follow(
     if row.phase == OPENED:
         if hot and sign == row.sign:
             row.hot_ts = stamp_of(now)
-        elif age_of(now, row.hot_ts) >= _pause(row, interval_ms):
+        elif age_of(now, row.hot_ts) >= _pause(row, interval_ms) or (sign != row.sign and lasting > row.best):
             return _close(row, y, hot, now)
         if lasting > row.best and sign == row.sign:
             row.best = lasting

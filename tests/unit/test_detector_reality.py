@@ -71,14 +71,17 @@ def every_15_s(change):
     return [a for a in said(detector, 250) if a.peak_score > 2]
 
 
-@pytest.mark.parametrize("dip", [[15.5], [12, 12, 12]], ids=["noise", "told"])
-def test_a_dip_just_before_a_fault_does_not_hide_it(dip):
+@pytest.mark.parametrize(("dip", "by_min"), [([15.5], 120.25), ([10.0] * 8, 121)], ids=["noise", "told"])
+def test_a_dip_just_before_a_fault_does_not_hide_it(dip, by_min):
     def change(column):
         column[480 - len(dip) : 480] = dip
         column[480:560] += 60
 
-    up = [a for a in every_15_s(change) if a.direction == "up"]
+    found = every_15_s(change)
+    assert len({a.id for a in found if a.direction == "down"}) == (len(dip) > 1)
+    up = [a for a in found if a.direction == "up"]
     assert len({a.id for a in up}) == 1
+    assert up[0].ts_ms <= by_min * MINUTE
     assert max(a.score for a in up if a.ts_ms <= 123 * MINUTE) > 8
     assert abs(up[0].onset_ms - 120 * MINUTE) <= 15_000
 
