@@ -49,14 +49,15 @@ def test_what_comes_half_an_hour_after_flapping_is_news_again(period):
     assert sorted(first.values()) == [121, 201]
 
 
-def test_a_second_fault_five_minutes_after_a_short_one_is_another_anomaly():
+@pytest.mark.parametrize(("lasts", "pause"), [(2, 3), (5, 4)])
+def test_what_pauses_for_longer_than_it_lasted_or_three_minutes_is_two_anomalies(lasts, pause):
     detector = Detector("shop")
     fleet(detector, 200)
-    column = noisy(200)
-    column[[*range(120, 123), *range(128, 131)]] += 60
+    column, again = noisy(200), 120 + lasts + pause
+    column[[*range(120, 120 + lasts), *range(again, again + lasts)]] += 60
     feed(detector, Series("db", "cpu", "pod", unit="%"), minutes_of(200), column)
     first = {each.id: each.first_ms // MINUTE for each in said(detector, 205) if each.peak_score > 2}
-    assert sorted(first.values()) == [121, 129]
+    assert sorted(first.values()) == [121, again + 1]
 
 
 def every_15_s(change):
@@ -111,6 +112,16 @@ def test_the_return_to_a_level_from_before_is_no_second_anomaly_however_long_it_
     feed(detector, Series("db", "cpu", "pod", unit="%"), minutes_of(360), column)
     strong = [a for a in said(detector, 370) if a.score > 2]
     assert len({a.id for a in strong}) == 1
+
+
+def test_the_drop_back_from_a_slow_rise_is_no_second_anomaly_though_it_is_the_rarer():
+    detector = Detector("shop")
+    fleet(detector, 390, seed=12)
+    column = noisy(390, seed=52)
+    column[120:180] += np.linspace(0, 15, 60)
+    column[180:300] += 15
+    feed(detector, Series("db", "cpu", "pod", unit="%"), minutes_of(390), column)
+    assert {a.direction for a in said(detector, 400) if a.score > 2} == {"up"}
 
 
 def test_a_counter_that_wraps_skips_one_step_and_says_nothing():
