@@ -255,3 +255,17 @@ def test_a_fault_is_seen_half_an_hour_after_another_one(step_s):
                 worst[begin] = max(worst[begin], each.score)
     assert worst[120] > 8
     assert worst[175] > 4
+
+
+def test_what_is_not_beyond_doubt_is_learned_in_full_and_is_no_news_the_next_time():
+    detector, rng = Detector("shop"), np.random.default_rng(6)
+    for k in range(4):
+        column = 20 + rng.standard_normal(240)
+        if k == 0:
+            column[[*range(120, 140), *range(175, 195)]] += 8
+        feed(
+            detector, Series("db" if k == 0 else f"calm{k}", "cpu", "pod", unit="%"), minutes_of(240), column
+        )
+    peak = {a.id: a.peak_score for a in said(detector, 245)}
+    assert 3 < max(peak.values()) < 6
+    assert len(peak) == 1
