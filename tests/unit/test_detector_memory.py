@@ -127,7 +127,7 @@ def test_the_record_is_the_third_largest_peak_of_twelve_hours_whatever_their_ord
         row["peak"] = codes = rng.integers(0, 5, PEAKS) * 1000
         age_s = rng.choice([60, 43_200, 43_201, 10**6], PEAKS)
         row["peak_s"] = now // 1000 - age_s
-        row["quartile"] = 32_000
+        row["quartile"], row["hour"] = 32_000, 2**32 - 1
         alive = sorted([0, 0, 0, *codes[age_s <= 43_200].tolist()])
         assert record_of(row, now, 60_000) == value_of(LINEAR, alive[-3])
 
