@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from detectors.anomaly import Signal
+from detectors.anomaly import AGAINST, Signal
 
 CALL_METRICS = {
     "client_p50_s": "latency at the caller p50",
@@ -64,8 +64,19 @@ def group_words(group: str) -> str:
 
 
 def signal_name(signal: Signal) -> str:
-    """Name what was measured: in words where the name is headwater's, else the producer's name."""
-    return CALL_METRICS.get(signal.metric, signal.metric)
+    """Name what was measured: in words where the name is headwater's, else the producer's name.
+
+    Examples
+    --------
+    >>> signal_name(Signal(source="edge", metric="client_p95_s", family="client_latency", peer="db"))
+    'latency at the caller p95'
+    >>> slow = Signal(source="metric", metric="p95_s", family="latency", version="v2", labels="against=v1")
+    >>> signal_name(slow)
+    'p95_s of v2 relative to v1'
+    """
+    name = CALL_METRICS.get(signal.metric, signal.metric)
+    _, is_comparison, others = signal.labels.rpartition(AGAINST)
+    return f"{name} of {signal.version} relative to {others}" if is_comparison else name
 
 
 def quantity(value: float, unit: str | None) -> str:

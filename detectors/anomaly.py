@@ -8,8 +8,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-DETECTOR_VERSION = 5
+DETECTOR_VERSION = 6
 """Part of every anomaly id: a change of the detection mathematics is a new version, with new ids."""
+
+AGAINST = "against="
+"""Last of a signal's labels where instances of `version` are compared with those of the versions behind it,
+at the same time: by a ratio where values vary in proportion, else by a difference."""
 
 
 class Family(StrEnum):

@@ -32,7 +32,7 @@ from detectors.block import (
     Z,
 )
 from detectors.compiled import compiled, double, inlined, signed
-from detectors.episode import OPENED, SILENT, follow, teaches
+from detectors.episode import SILENT, follow, teaches
 from detectors.grid import SLOT_MS
 from detectors.intake import take
 from detectors.persistence import sustained
@@ -185,8 +185,8 @@ def _learn(
             lasting = sustained(row, score, sign, now, interval)
             action = follow(row, y, score, lasting, sign, scale, now, interval)
             if action != SILENT:
-                # While an episode is open the sign that it opened with speaks; a swing back is silence.
-                if row.phase == OPENED and sign != row.sign:
+                # Of an episode the sign that it opened with speaks; a swing back is silence.
+                if sign != row.sign:
                     lasting = 0.0
                 out.place[spoken] = i
                 out.action[spoken] = action

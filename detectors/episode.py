@@ -2,11 +2,12 @@
 
 A series is *armed*, *open* or *spent*. It opens on the first sample rarer than `OPEN`, closes after two
 calm steps, and may speak again only when it has been calm (lessons, step 6). Flapping is one episode: what
-has come back twice, each time after a pause no longer than it was up, goes on through such pauses. A return
-to the level from before an episode is not a second one.
+has lasted may pause for as long and go on. A return to the level from before an episode is not a second one.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from detectors.compiled import compiled, inlined, signed
 from detectors.grid import COARSE_MS, MAX_GAP, STEP_MS
@@ -36,11 +37,9 @@ ACCEPTED_MS = 1_200_000
 baseline is faulty then, and its quartiles stay where they were; of a lasting step the median moves after 45
 minutes."""
 
-FLAP_MS = 360_000
-"""Three minutes up and three down, from one beginning to the next: what is slower, people tell apart. Going
-on after any pause of five minutes took two faults of one service for one, and lost the second."""
-FLAPS = 2
-"""Returns after which a series is taken to flap: one is a second fault as easily."""
+FLAP_MS = 180_000
+"""The longest pause: what is calm for longer, people tell apart. Going on after any pause of five minutes
+took two faults of one service, eight minutes apart, for one, and lost the second."""
 
 ARMED, OPENED, SPENT = 0, 1, 2
 SILENT, SPEAK, CLOSE = 0, 1, 2
@@ -67,10 +66,12 @@ def follow(
 ) -> int:
     """Move the series' episode by one sample; return SILENT, SPEAK or CLOSE."""
     hot = score >= CALM
+    if sign != row.sign and score > OPEN and _gives_way(row, lasting):
+        row.phase = ARMED
     if row.phase == OPENED:
         if hot and sign == row.sign:
             row.hot_ts = stamp_of(now)
-        elif age_of(now, row.hot_ts) >= max(calm_for(interval_ms), 1000 * signed(row.pause_s)):
+        elif age_of(now, row.hot_ts) >= _pause(row, interval_ms) or (sign != row.sign and lasting > row.best):
             return _close(row, y, hot, now)
         if lasting > row.best and sign == row.sign:
             row.best = lasting
@@ -83,12 +84,12 @@ def follow(
         return SILENT
     if score <= OPEN:
         return SILENT
-    _count_flaps(row, sign, now, interval_ms)
     row.hot_ts = stamp_of(now)
     known = row.home == row.home and now // 1000 - row.home_s <= HOME_S
     if known and abs(y - row.home) <= HOME_WIDTH * max(float(row.home_scale), scale):
         row.home_s = 0
         row.phase = SPENT
+        row.best = np.inf
         return SILENT
     row.phase = OPENED
     row.sign = sign
@@ -100,19 +101,26 @@ def follow(
     return SPEAK if lasting >= PUBLISH else SILENT
 
 
-@compiled
-def _count_flaps(row: Row, sign: int, now: int, interval_ms: int) -> None:
-    """Tell from how the episode before went whether this one is its return, and how long it may pause."""
-    apart = age_of(now, row.first_ts)
-    since = age_of(now, row.hot_ts)
-    # A sample speaks for the interval that ends at it.
-    up = apart - since + interval_ms
-    if sign == row.sign and apart <= FLAP_MS and since - interval_ms <= up:
-        row.flaps = min(signed(row.flaps) + 1, FLAPS)
-    else:
-        row.flaps = 0
-    # The next up may come a fifth of an interval late.
-    row.pause_s = (up + interval_ms + interval_ms // 5) // 1000 if row.flaps == FLAPS else 0
+@inlined
+def _pause(row: Row, interval_ms: int) -> int:
+    """Return how long an open episode may be calm and go on: as long as it has lasted, up to `FLAP_MS`."""
+    # A sample speaks for the interval that ends at it, and the next may come a fifth of one late.
+    late = interval_ms // 5
+    lasted = age_of(signed(row.hot_ts), row.first_ts) + interval_ms
+    return int(max(calm_for(interval_ms), min(lasted, FLAP_MS) + late))
+
+
+@inlined
+def _gives_way(row: Row, lasting: float) -> bool:
+    """Tell whether an episode makes room for what comes on its other side.
+
+    What swings back is an overshoot and no news, unless there is more in it than there was in the episode.
+    From noise that nobody heard of nothing swings back: as long as it stood in the way, one fault in a
+    hundred was silent until it ended.
+    """
+    if row.phase == OPENED:
+        return bool(row.best < PUBLISH)
+    return bool(row.phase == SPENT and lasting > row.best)
 
 
 @inlined

@@ -298,7 +298,7 @@ class Detector:
             detector = cls(header["domain"], config or DetectorConfig(**header["config"]))
             detector._restore(header, arrays)
         except (KeyError, TypeError, IndexError) as error:
-            raise ValueError(f"detector state does not fit this code: {error!r}") from None
+            raise ValueError(f"detector state does not fit this code, {error!r}: start afresh") from None
         return detector
 
     def _restore(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from math import isfinite, log10
 from typing import Literal
 
-from detectors.anomaly import Anomaly, Family, Signal, anomaly_id
+from detectors.anomaly import AGAINST, Anomaly, Family, Signal, anomaly_id
 from detectors.episode import PUBLISH
 from detectors.grid import SLOT_MS
 from detectors.residual import unshaped
 from detectors.roster import Roster
 from detectors.stamps import age_of
 from detectors.telemetry import Kind, Series
-from detectors.versions import AGAINST
 from detectors.widening import Widening, surplus
 
 DEFAULT_BUDGET = 0.25

@@ -90,9 +90,6 @@ _FIELDS: list[tuple[str, str, int, float]] = [
     ("home", "f4", 0, np.nan),
     ("home_scale", "f4", 0, 0),
     ("home_s", "u4", 0, 0),
-    # Longest pause of a series that flaps, and how often it has come back after one.
-    ("pause_s", "u2", 0, 0),
-    ("flaps", "u1", 0, 0),
 ]
 """Times are milliseconds modulo 2³², `_s` seconds; 0 is never. See `detectors.stamps`."""
 

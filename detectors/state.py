@@ -76,7 +76,7 @@ def unpack(
     reader = _Reader([state] if isinstance(state, bytes) else state)
     prefix = reader.take(min(_PREFIX, reader.left))
     if len(prefix) < _PREFIX or prefix[:4] != MAGIC:
-        raise ValueError("not a detector state: the first four bytes are not 'HWDT'")
+        raise ValueError("not a detector state, the first four bytes are not 'HWDT': use another, or none")
     if prefix[4] not in READABLE:
         raise ValueError(f"detector state of version {prefix[4]}; this code reads {VERSION}: start afresh")
     checksum, size = int.from_bytes(prefix[5:9], "big"), int.from_bytes(prefix[9:13], "big")
@@ -91,7 +91,9 @@ def unpack(
             bring = record.bring if prefix[4] < RECORDS_SINCE else None
             laid = record.former if bring and record.former else record.now
             if array.nbytes % laid.itemsize:
-                raise ValueError(f"detector state does not fit this code: {name} are of another size")
+                raise ValueError(
+                    f"detector state does not fit this code, {name} are of another size: start afresh"
+                )
             array = np.empty(array.nbytes // laid.itemsize, record.now)
             if bring is not None:
                 for at in range(0, len(array), AT_ONCE):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.anomaly import Family
+from detectors.anomaly import AGAINST, Family
 from detectors.family import Shape
 from detectors.groups import group_of
 from detectors.residual import shaped
@@ -27,7 +27,6 @@ COMPARED = frozenset(
     | {Family.CLIENT_LATENCY}
 )
 """Demand differs by design: a canary gets a share of it."""
-AGAINST = "against="
 
 
 class Contrast(NamedTuple):

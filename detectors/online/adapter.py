@@ -92,9 +92,11 @@ class RiverAdapter:
             version, name = document["version"], document["name"]
             errors, recent = int(document["errors"]), [float(each) for each in document["recent"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"state of {self.name} is damaged: {error!r}") from None
+            raise ValueError(f"state of {self.name} is damaged, {error!r}: start afresh") from None
         if version != VERSION or name != self.name:
-            raise ValueError(f"state is of {name} version {version}, not of {self.name} version {VERSION}")
+            raise ValueError(
+                f"state is of {name} version {version}, not of {self.name} version {VERSION}: start afresh"
+            )
         self._detector = self._make()
         self._recent.clear()
         self.errors = 0

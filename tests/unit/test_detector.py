@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from detectors import Detector, Kind, SampleBatch, Series
+from detectors.state import pack
 
 MINUTE = 60_000
 
@@ -55,7 +56,10 @@ def test_a_step_is_one_episode_that_names_series_onset_and_values():
     assert last.direction == "up"
     assert last.observed > 55
     assert 18 < last.expected < 22
-    assert abs(last.onset_ms - 70.5 * MINUTE) <= MINUTE
+    assert (last.onset_ms, last.onset_uncertainty_ms) == (70.5 * MINUTE, 0.5 * MINUTE)
+    assert last.sample == tuple(
+        (k * MINUTE, pytest.approx(values[victim][k - 1], rel=1e-5)) for k in range(65, 77)
+    ), "what it was before, and since"
     assert anomalies[-1].status == "closed"
 
 
@@ -153,12 +157,18 @@ def test_a_restart_from_a_dump_continues_as_if_never_stopped():
 
 @pytest.mark.parametrize(
     "spoil",
-    [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: b"XXXX" + b[4:], lambda b: b[:4] + b"\xff" + b[5:]],
-    ids=["empty", "cut", "foreign", "version"],
+    [
+        lambda b: b"",
+        lambda b: b[: len(b) // 2],
+        lambda b: b"XXXX" + b[4:],
+        lambda b: b[:4] + b"\xff" + b[5:],
+        lambda b: pack({"domain": "shop"}, {}),
+    ],
+    ids=["empty", "cut", "foreign", "version", "bare"],
 )
-def test_a_damaged_state_is_refused(spoil):
+def test_a_damaged_state_is_refused_and_what_to_do_is_said(spoil):
     detector, _ = run(columns(np.random.default_rng(10)))
-    with pytest.raises(ValueError, match="state"):
+    with pytest.raises(ValueError, match=r"state.*(start afresh|or none)$"):
         Detector.load(spoil(detector.dump()))
 
 

@@ -60,6 +60,35 @@ def test_a_burst_of_a_new_error_is_found_with_its_line():
     assert min(a.first_ms for a in strong) - begin <= 60_000
 
 
+def counted(book, tick, *lines):
+    """Counts of one tick of "shop", by metric; `lines` are of (severity, body)."""
+    mine = [(tick * TICK, "shop", body, severity, "") for severity, body in lines]
+    return {each.series.metric: each.value for each in book.count(mine, tick * TICK)}
+
+
+def test_a_tick_is_counted_by_severity_and_the_share_of_errors():
+    lines = [("INFO", "served")] * 5 + [("WARN", "slow")] * 2 + [("", "ERROR lost")] * 1
+    found = counted(LogBook(), 1, *lines)
+    assert found == {
+        "log.lines": 8.0,
+        "log.warning_lines": 2.0,
+        "log.error_lines": 1.0,
+        "log.error_share": pytest.approx(12.5),
+    }
+
+
+def test_only_what_is_grave_and_comes_once_its_service_is_known_is_new_and_only_for_ten_minutes():
+    book = LogBook()
+    early = counted(book, 1, ("INFO", "served"), ("ERROR", "from the first day"))
+    assert "log.new_templates" not in early, "all is new in the beginning"
+    for tick in range(2, 62):
+        counted(book, tick, ("INFO", "served"))
+    news = [("ERROR", "disk is full")] * 3 + [("INFO", "cache is warm"), ("ERROR", "from the first day")]
+    assert counted(book, 62, *news)["log.new_templates"] == 3
+    assert counted(book, 62 + 39, *news)["log.new_templates"] == 3
+    assert counted(book, 62 + 40, *news)["log.new_templates"] == 0
+
+
 def test_a_template_that_falls_silent_while_others_speak_is_news():
     rows = chatter(np.random.default_rng(3), 90)
     gone = [row for row in rows if row[1] == "shop" or row[0] < 80 * 60_000]

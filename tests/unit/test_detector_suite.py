@@ -336,3 +336,11 @@ def test_a_package_brings_its_own_detector_and_a_broken_one_takes_nothing_away(m
     with pytest.raises(ValueError, match="broken"):
         found["broken"].make()
     assert "suite" in found
+
+
+@pytest.mark.parametrize("spoil", [lambda b: b[:-9], lambda b: b.replace(b'"version": ', b'"version": 9')])
+def test_a_state_of_a_foreign_detector_that_cannot_be_read_says_what_to_do(spoil):
+    adapter = available()["river-sad"].make()
+    adapter.learn_one({"ts_ms": 1, "value": 3.0})
+    with pytest.raises(ValueError, match=r"state .*river-sad.*: start afresh$"):
+        available()["river-sad"].make().restore(spoil(adapter.dump()))
