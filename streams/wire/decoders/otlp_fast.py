@@ -72,10 +72,8 @@ class MetricsScanner:
         while True:
             status = scan_metrics.scan_metrics(
                 buffer,
-                self._table.seed,
                 _NEEDLES,
-                self._table.keys,
-                self._table.values,
+                *self._table.looked_up,
                 self._series,
                 self._time_ns,
                 self._value,
