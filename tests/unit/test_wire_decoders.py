@@ -230,14 +230,14 @@ def test_state_survives_a_restart_in_the_middle():
     whole, before = DecoderState(), DecoderState()
     for state in (whole, before):
         state.exchange("h", [1, 2, [3.5]])
-        state.should_announce("a→b", T0)
+        state.should_announce("a→b", T0, 2 * T0)
         state.changed("v", "1", T0)
         state.meet("t", "callee", "auth")
     after = DecoderState.load(before.dump())
     for state in (whole, after):
         assert state.exchange("h", [0]) == [1, 2, [3.5]]
-        assert not state.should_announce("a→b", T0 + ANNOUNCE_EVERY_MS - 1)
-        assert state.should_announce("a→b", T0 + ANNOUNCE_EVERY_MS)
+        assert not state.should_announce("a→b", T0 + ANNOUNCE_EVERY_MS - 1, 2 * T0)
+        assert state.should_announce("a→b", T0 + ANNOUNCE_EVERY_MS, 2 * T0)
         assert state.changed("v", "2", T0 + 1) == "1"
         assert state.meet("t", "caller", "cart") == "auth"
     assert whole.dump() == after.dump()

@@ -141,7 +141,7 @@ class EdgeCollector:
                 case SummaryPoint():
                     self._summary(edge, metric.name, _GRAPH_SIDES.get(what), point, scale)
                 case HistogramPoint() | ExponentialPoint() if what in _GRAPH_SIDES:
-                    found = interval(point, metric.temporality, stream, self._into.state)
+                    found = interval(point, metric.temporality, stream, self._into)
                     if found is not None:
                         self._merge(edge, _GRAPH_SIDES[what], found.cells, scale)
 
@@ -176,7 +176,7 @@ class EdgeCollector:
                     canonical_labels(point.attributes),
                 )
             )
-            found = interval(point, metric.temporality, stream, self._into.state)
+            found = interval(point, metric.temporality, stream, self._into)
             if found is None:
                 continue
             self._add(edge, "calls", float(found.total))
@@ -212,7 +212,7 @@ _OLD_MILLISECONDS = {"http.client.duration", "rpc.client.duration"}
 def announce(into: TelemetryBuilder, edge: Edge) -> int:
     """Add an edge item on first sight, and again at most every five minutes of event time."""
     key = "\x1f".join((edge.domain, edge.caller, edge.callee, edge.source))
-    if edge.caller == edge.callee or not into.state.should_announce(key, edge.last_seen_ms):
+    if edge.caller == edge.callee or not into.state.should_announce(key, edge.last_seen_ms, into.latest_ms):
         return 0
     return into.item(edge)
 
@@ -222,7 +222,7 @@ def _growth(point: NumberPoint, temporality: int, stream: str, into: TelemetryBu
     if temporality != CUMULATIVE:
         return point.value
     previous = into.state.peek(stream)
-    if previous is not None and point.time_ns <= previous[1]:
+    if previous is not None and into.is_late(previous[1], point.time_ns):
         return None
     into.state.exchange(stream, [point.start_ns, point.time_ns, point.value])
     if previous is None:

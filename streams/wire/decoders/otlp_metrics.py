@@ -126,7 +126,7 @@ def take_metric(metric: Metric, resource: Resource, fallback_ms: int, into: Tele
                 stream = "\x1f".join(
                     (resource.domain, resource.service, resource.instance or "", metric.name, labels)
                 )
-                found = interval(point, metric.temporality, stream, into.state)
+                found = interval(point, metric.temporality, stream, into)
                 if found is None:
                     continue
                 taken += put(".count", float(found.total), "1", Kind.DELTA)
@@ -155,7 +155,7 @@ def note_version(resource: Resource, ts_ms: int, into: TelemetryBuilder) -> None
     if not resource.version or not resource.named or ts_ms <= 0:
         return
     subject = f"version\x1f{resource.domain}\x1f{resource.service}"
-    before = into.state.changed(subject, resource.version, ts_ms)
+    before = into.state.changed(subject, resource.version, min(ts_ms, into.latest_ms))
     if before is None:
         return
     parts = (resource.domain, resource.service, before, resource.version, str(ts_ms // DAY_MS))
