@@ -67,6 +67,7 @@ def test_a_caller_without_a_namespace_gives_none_to_its_peers():
         ({"service.name": "unknown_service:java", "k8s.deployment.name": "cart"}, "default", "cart", None),
         ({"k8s.pod.name": "cart-579f59597d-wc2lz"}, "default", "cart", "cart-579f59597d-wc2lz"),
         ({"host.name": "node-1"}, "default", "node-1", "node-1"),
+        ({"host.name": "node-1", "container.name": "redis"}, "default", "redis", "node-1"),
     ],
 )
 def test_an_entity_is_found_however_little_is_said(attributes, domain, service, instance):

@@ -20,7 +20,7 @@ from streams.wire.decoders.otlp import (
     SummaryPoint,
 )
 from streams.wire.decoders.peers import peer_of
-from streams.wire.decoders.resource import DOMAIN_KEYS, Attributes, Resource, canonical_labels, qualify
+from streams.wire.decoders.resource import DOMAIN_KEYS, Attributes, Resource, qualify, stream_of
 from streams.wire.telemetry import TelemetryBuilder
 
 GRAPH_PREFIX = "traces_service_graph_request_"
@@ -130,7 +130,7 @@ class EdgeCollector:
             kind = point.attributes.get("connection_type")
             if kind:
                 self._announce(edge, EdgeSource.SERVICE_GRAPH, _graph_kind(kind))
-            stream = f"{domain}\x1f{metric.name}\x1f{canonical_labels(point.attributes)}"
+            stream = stream_of(resource, metric.name, point.attributes)
             match point:
                 case NumberPoint() if what in _GRAPH_SUMS:
                     grown = _growth(point, metric.temporality, stream, self._into)
@@ -167,15 +167,7 @@ class EdgeCollector:
             ts_ms = point.time_ns // 1_000_000 or fallback_ms
             edge = (resource.domain, resource.service, peer.service, resource.instance, ts_ms)
             self._announce(edge, EdgeSource.CLIENT_METRIC, peer.kind)
-            stream = "\x1f".join(
-                (
-                    resource.domain,
-                    resource.service,
-                    resource.instance or "",
-                    metric.name,
-                    canonical_labels(point.attributes),
-                )
-            )
+            stream = stream_of(resource, metric.name, point.attributes)
             found = interval(point, metric.temporality, stream, self._into)
             if found is None:
                 continue
