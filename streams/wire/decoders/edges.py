@@ -160,7 +160,7 @@ class EdgeCollector:
         peers = [peer_of(point.attributes, resource) for point in metric.points]
         if not all(peers):
             return False
-        scale = 0.001 if metric.unit in _MILLISECONDS or metric.name in _OLD_MILLISECONDS else 1.0
+        scale = 0.001 if (metric.unit or _OLD_UNITS.get(metric.name)) in _MILLISECONDS else 1.0
         for point, peer in zip(metric.points, peers, strict=True):
             if peer is None or not isinstance(point, HistogramPoint | ExponentialPoint):
                 continue
@@ -197,7 +197,7 @@ class EdgeCollector:
         )
 
 
-_OLD_MILLISECONDS = {"http.client.duration", "rpc.client.duration"}
+_OLD_UNITS = {"http.client.duration": "ms", "rpc.client.duration": "ms"}
 """Conventions before 1.23 counted in ms; their unit is not always given."""
 
 

@@ -83,9 +83,9 @@ def identify(attributes: Attributes, default_domain: str) -> Resource:
         name = found or name or UNNAMED
         labels = _telling_apart(attributes, key)
     return Resource(
-        _first(attributes, DOMAIN_KEYS) or default_domain,
+        first_of(attributes, DOMAIN_KEYS) or default_domain,
         f"{namespace}/{name}" if namespace else name,
-        _first(attributes, INSTANCE_KEYS),
+        first_of(attributes, INSTANCE_KEYS),
         attributes.get("service.version") or None,
         namespace,
         named,
@@ -142,7 +142,8 @@ def _escaped(text: str) -> str:
     return text
 
 
-def _first(attributes: Attributes, keys: tuple[str, ...]) -> str | None:
+def first_of(attributes: Attributes, keys: tuple[str, ...]) -> str | None:
+    """Return the first of some attributes that says anything."""
     for key in keys:
         found = attributes.get(key)
         if found:
