@@ -169,6 +169,18 @@ def test_a_partition_that_cannot_be_read_stops_the_stage(desk):
         mine.intake.feed([refused])
 
 
+def points(what, signal="metric"):
+    return REGISTRY.get_sample_value(f"headwater_points_{what}_total", {"signal": signal}) or 0
+
+
+def test_samples_that_come_late_or_from_the_future_are_counted_apart(desk):
+    made, late, clamped = desk(), points("late"), points("clamped")
+    now = (made.now_ms - START_MS) // 1_000
+    for offset, second in enumerate((now - 60, now, now - 61, now - 600, now + 3_600, now + 299)):
+        made.intake.feed([made.message(sample(second), offset)])
+    assert (points("late") - late, points("clamped") - clamped) == (2, 1)
+
+
 YEAR_MS = 365 * 86_400_000
 GRAPH = {
     "name": "traces_service_graph_request_total",
