@@ -127,6 +127,27 @@ def test_a_letter_goes_back_to_the_partition_that_it_came_from(fresh_settings):
     assert sorted(each.partition() for each in again) == [0, 1]
 
 
+def test_poison_that_is_too_large_for_a_letter_is_told_of_and_stops_nobody(poisoned, dlq):
+    """A record of a megabyte on the broker, compressed, may be ten."""
+    kafka = poisoned.settings.kafka
+    dead = DeadLetters(producer(kafka), kafka, "detect")
+    topic = kafka.topic("headwater.metrics")
+    for offset, value in ((8, b"?" * 4_500_000), (9, b"?" * 3_500_000)):
+        dead.put(RawRecord(topic, 0, offset, b"cart", value, (), STAMP_MS), DecodeError("no JSON"), STAMP_MS)
+    dead.flush()
+
+    letters = list(LetterBox(kafka).all())
+    assert [len(each.value or b"") for each in letters[-2:]] == [0, 3_500_000]
+    reason = letters[-2].why.reason
+    assert reason == f"no JSON; its 4500000 bytes are too many for a letter: read them at {topic}[0]@8"
+    code, said = dlq("replay", "--offset", str(letters[-2].offset), "--yes")
+    assert code == 2
+    assert "holds no value" in said.err
+    _, said = dlq("replay", "--reason", "JSON", "--yes")
+    assert "2 records replayed" in said.out
+    assert "1 letter that holds no value is left" in said.err
+
+
 def test_chosen_letters_are_replayed_without_moving_the_mark(poisoned, dlq):
     assert json.loads(dlq("replay", "--reason", "not JSON", "--yes", "--json")[1].out) == {"replayed": 1}
     assert json.loads(dlq("replay", "--yes", "--json")[1].out) == {"replayed": 2}
