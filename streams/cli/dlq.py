@@ -145,6 +145,13 @@ def replay(
     missing = sorted(set(offset or ()) - {letter.offset for letter in wanted})
     if missing:
         raise UserError(f"no such letter: {', '.join(map(str, missing))}; `headwater dlq list` shows them")
+    left = [letter for letter in wanted if letter.value is None]
+    if left and offset:
+        raise UserError(f"letter {left[0].offset} holds no value: {left[0].why.reason}")
+    if left:
+        these = "letter that holds" if len(left) == 1 else "letters that hold"
+        typer.echo(f"{len(left)} {these} no value is left; `headwater dlq list` says where it is", err=True)
+    wanted = [letter for letter in wanted if letter.value is not None]
     sent = 0
     if wanted:
         if not yes and not _agreed(wanted):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
-from detectors import Catalog, Series
+from detectors import Catalog, SampleBatch, Series
 from streams.errors import DecodeError
 from streams.kafka import headers_of
 from streams.wire.decoders import Decoders
@@ -27,6 +27,18 @@ class _Unit:
             lambda domain: self.catalogs.setdefault(domain, Catalog()), default_domain=default_domain
         )
         self.services: set[str] = set()
+        self.clashing: set[tuple[str, Series]] = set()
+        """Series with two values for one time: two things that share an identity."""
+        self._values: dict[tuple[str, int, int], float] = {}
+
+    def compare(self, domain: str, samples: SampleBatch) -> None:
+        """Look for series that have another value at a time of which they had one."""
+        columns = samples.series.tolist(), samples.ts_ms.tolist(), samples.value.tolist()
+        for number, ts_ms, value in zip(*columns, strict=True):
+            if self._values.setdefault((domain, number, ts_ms), value) != value:
+                series = self.catalogs[domain][number]
+                if series.peer is None:  # what several records say of an edge is added up for each
+                    self.clashing.add((domain, series))
 
     def series(self) -> Iterator[tuple[str, Series]]:
         """Every series with its domain."""
@@ -93,7 +105,8 @@ class Sample:
             return
         self.mixed += len(services) > 1
         unit.services |= services
-        for telemetry in unit.builder.take().values():
+        for domain, telemetry in unit.builder.take().items():
+            unit.compare(domain, telemetry.samples)
             self.samples += len(telemetry.samples)
             self.lines += len(telemetry.logs)
             self.items.update(item.type for item in telemetry.items)
@@ -112,6 +125,10 @@ class Sample:
     def unnamed(self) -> int:
         """Series that do not say which service they are of."""
         return sum(series.service.startswith(UNNAMED) for _, series in self.series())
+
+    def clashing(self) -> list[str]:
+        """Services with a series that has two values for one time."""
+        return sorted({series.service for unit in self._read_by.values() for _, series in unit.clashing})
 
     def torn_series(self) -> list[str]:
         """Services that have a series in more than one unit; of log lines, the services themselves."""

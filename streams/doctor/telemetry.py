@@ -38,6 +38,13 @@ def of_topic(sample: Sample, settings: Settings, now_ms: int) -> Iterator[Findin
             f"{unnamed} series do not say which service they are of",
             "set service.name on the resource (OTEL_SERVICE_NAME), or `job` with Prometheus",
         )
+    if clashing := sample.clashing():
+        yield Finding(
+            "warning",
+            topic,
+            f"series have two values for one time ({_some(clashing)}): several producers share an identity",
+            f"give each a service.instance.id on its resource ({PAGE}); till then their values are mixed",
+        )
     ahead_s = (sample.newest_event_ms - now_ms) / 1000
     if ahead_s > settings.detect.max_future_s:
         yield Finding(

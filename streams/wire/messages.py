@@ -155,6 +155,8 @@ class EnrichedAlert(Message):
 class DeadLetter(Message):
     """Headers of a record on `headwater.dlq`; key and value are the original's, byte for byte.
 
+    Of a record of more than 3.9 MB neither is kept; the reason says so, and where it stands.
+
     Every field is one header, prefixed `headwater-`, UTF-8. The original's headers are kept beside.
     """
 

@@ -44,10 +44,11 @@ class DecoderState:
         """What `exchange` would return, without touching it."""
         return self._cumulative.get(key)
 
-    def should_announce(self, edge: str, ts_ms: int) -> bool:
+    def should_announce(self, edge: str, ts_ms: int, latest_ms: int) -> bool:
         """Tell whether an edge seen at `ts_ms` is news: on first sight and every five minutes."""
         last = self._edges.get(edge)
-        if last is not None and ts_ms < last + ANNOUNCE_EVERY_MS:
+        lately = last is not None and ts_ms < last + ANNOUNCE_EVERY_MS
+        if last is not None and lately and not was_wrong(last, ts_ms, latest_ms):
             return False
         self._edges.pop(edge, None)
         self._edges[edge] = ts_ms
@@ -121,6 +122,19 @@ class DecoderState:
         found = cls()
         found._cumulative, found._edges, found._values, found._calls = cumulative, edges, values, calls
         return found
+
+
+def was_wrong(before: int, at: int, latest: int) -> bool:
+    """Whether what is remembered of `before` was a wrong clock's, and what comes with the time `at` is not.
+
+    Else one point from the year 2100 would make all others late until then. All times have one unit.
+
+    Examples
+    --------
+    >>> was_wrong(99, 9, 10), was_wrong(99, 98, 10), was_wrong(10, 9, 10)
+    (True, False, False)
+    """
+    return at <= latest < before
 
 
 def _bound(memory: dict[Any, Any], limit: int) -> None:

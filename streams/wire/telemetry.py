@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from correlator.evidence import Alert, Change, Edge
 from detectors.catalog import Catalog
 from detectors.telemetry import LogBatch, SampleBatch, Series
-from streams.wire.state import DecoderState
+from streams.wire.state import DecoderState, was_wrong
 
 Item = Change | Edge | Alert
 Cache = TypeVar("Cache")
 Marks = dict[str, tuple[int, int, int]]
+NEVER_MS = 2**63 // 1_000_000 - 1
+"""The last millisecond whose nanoseconds fit into 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class TelemetryBuilder:
     ) -> None:
         self.state = state if state is not None else DecoderState()
         self.default_domain = default_domain
+        self.latest_ms = NEVER_MS
+        """Event times behind it are a wrong clock's; what is remembered under one must not outlast it."""
         self._catalog = catalog
         self._domains: dict[str, _Columns] = {}
         self._caches: dict[type[Any], Any] = {}
@@ -180,6 +184,10 @@ class TelemetryBuilder:
         columns.log_severity += severity
         columns.log_body += body
         return len(ts_ms)
+
+    def is_late(self, before_ns: int, at_ns: int) -> bool:
+        """Whether a point of a cumulative stream is no newer than the one that is remembered."""
+        return at_ns <= before_ns and not was_wrong(before_ns, at_ns, self.latest_ms * 1_000_000)
 
     def item(self, item: Item) -> int:
         """Add a change, an edge or an alert, under the domain that it names; returns 1."""

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from streams.stages.detect import DetectStage
-from tests.shop_on_kafka import evidence_until, running
+from tests.shop_on_kafka import START_MS, evidence_until, running
 
 pytestmark = pytest.mark.kafka
 
@@ -55,3 +55,27 @@ def test_it_says_what_it_read_rejected_forgot_and_saved(max_series, wire, shop):
     assert read("active_series") == 9
     assert (grown["evicted"] > 0) == (max_series == 6)
     assert read("state_store_bytes", {"stage": "detect"}) > 0
+
+
+def test_it_says_how_far_behind_it_is(wire):
+    """Metrics that run hours ahead of the logs are held back, so that some of them wait with the broker."""
+    minutes = 5_000
+    first_ms = START_MS - minutes * 60_000
+    detect = wire.settings.detect.model_copy(update={"idle_s": 600.0, "snapshot_interval_s": 600.0})
+    settings = wire.settings.model_copy(update={"detect": detect})
+    wire.put("headwater.logs", b'{"service": "cart", "body": "up", "ts_ms": %d}' % first_ms, "cart")
+    for minute in range(minutes):
+        stamp_ms = first_ms + minute * 60_000
+        sample = b'{"service": "cart", "metric": "cpu", "value": 1, "ts_ms": %d}' % stamp_ms
+        wire.put("headwater.metrics", sample, "cart")
+    wire.flush()
+    where = {"topic": settings.kafka.topic("headwater.metrics"), "partition": "0"}
+    with running(lambda *given: DetectStage(*given, batch=10), settings):
+        for _ in range(600):  # as often as it may take until it is said, though nothing is saved
+            if 0 < read("consumer_lag_records", where) < minutes:
+                break
+            wire.everything("headwater.evidence")
+        assert 0 < read("consumer_lag_records", where) < minutes
+
+    ages = [read("snapshot_age_seconds") for _ in range(2)]
+    assert ages[0] < ages[1], "time goes on, and nothing is saved"

@@ -3,9 +3,12 @@
 from contextlib import ExitStack
 
 import pytest
+from prometheus_client import REGISTRY
 
 from streams.kafka import topics
 from streams.stages.detect import DetectStage
+from streams.wire.codec import decode
+from streams.wire.messages import EvidenceRecord
 from tests.shop_on_kafka import Wire, evidence_until, items_of, running, sayings
 
 
@@ -29,6 +32,10 @@ def promises(messages):
         if item.type == "progress":
             found.setdefault(item.domain, {})[item.source] = item
     return found
+
+
+def read_late():
+    return REGISTRY.get_sample_value("headwater_points_late_total", {"signal": "metric"}) or 0.0
 
 
 def all_promise(domains, ts_ms):
@@ -73,9 +80,11 @@ def test_a_second_process_takes_a_unit_over_with_its_state(two_units, shop):
     shared.publish(shop.records[:cut])
     # Between the two parts nobody may take a unit for idle: it would go on to what the other promises, and
     # the rest of its own records would be late. On a busy machine a second is nothing.
-    detect = shared.settings.detect.model_copy(update={"idle_s": 15.0})
+    # And nothing is saved but when a unit is given away.
+    detect = shared.settings.detect.model_copy(update={"idle_s": 15.0, "snapshot_interval_s": 600.0})
     settings = shared.settings.model_copy(update={"detect": detect})
     second = settings.model_copy(update={"state_dir": settings.state_dir / "second"})
+    late = read_late()
     with ExitStack() as first:
         first.enter_context(running(DetectStage, settings))
         evidence_until(shared, shop.end_ms - 80 * 15_000)
@@ -85,3 +94,7 @@ def test_a_second_process_takes_a_unit_over_with_its_state(two_units, shop):
             found = shared.read("headwater.evidence", all_promise(["shop"], end_ms))
 
     assert sayings(found) == sayings(expected)
+    ticks = [decode(EvidenceRecord, message.value()) for message in found]
+    spoken = [(record.source, record.tick_ms) for record in ticks if record.tick_ms and len(record.items) > 1]
+    assert len(spoken) == len(set(spoken)), "what was given away in order was said again"
+    assert read_late() == late, "what was in the state was read again"

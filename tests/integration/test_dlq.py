@@ -8,14 +8,14 @@ import pytest
 from detectors import Catalog
 from streams.cli import main
 from streams.errors import DecodeError
-from streams.kafka import DeadLetters, producer
+from streams.kafka import DeadLetters, producer, topics
 from streams.kafka.letters import LetterBox
 from streams.stages.detect import DetectStage
 from streams.wire.deadletter import decode_headers
 from streams.wire.decoders import Decoders
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
-from tests.shop_on_kafka import running
+from tests.shop_on_kafka import Wire, running
 
 POISON = b'{"service": "cart", "metric": "cpu", "value": "warm", "ts_ms": 1790000000000}'
 STAMP_MS = time.time_ns() // 1_000_000 - 3_600_123
@@ -109,6 +109,43 @@ def test_a_replay_sends_every_letter_once_byte_for_byte_and_a_repeated_failure_i
     why = [decode_headers(each.headers())[0] for each in dead]
     assert [each.attempt for each in why] == [1, 1, 2, 2]
     assert {each.source_ts_ms for each in why} == {STAMP_MS}
+
+
+def test_a_letter_goes_back_to_the_partition_that_it_came_from(fresh_settings):
+    settings = fresh_settings()
+    kafka = settings.kafka.model_copy(update={"detect_partitions": 2})
+    topics.create(kafka)
+    dead = DeadLetters(producer(kafka), kafka, "detect")
+    for partition in (0, 1):  # with one key, which alone would lead both to one
+        record = RawRecord(kafka.topic("headwater.metrics"), partition, 7, b"cart", POISON, (), STAMP_MS)
+        dead.put(record, DecodeError("no number"), STAMP_MS + 1)
+    dead.flush()
+
+    box = LetterBox(kafka)
+    assert box.replay(box.all(), note=False) == 2
+    again = Wire(settings.model_copy(update={"kafka": kafka})).everything("headwater.metrics")
+    assert sorted(each.partition() for each in again) == [0, 1]
+
+
+def test_poison_that_is_too_large_for_a_letter_is_told_of_and_stops_nobody(poisoned, dlq):
+    """A record of a megabyte on the broker, compressed, may be ten."""
+    kafka = poisoned.settings.kafka
+    dead = DeadLetters(producer(kafka), kafka, "detect")
+    topic = kafka.topic("headwater.metrics")
+    for offset, value in ((8, b"?" * 4_500_000), (9, b"?" * 3_500_000)):
+        dead.put(RawRecord(topic, 0, offset, b"cart", value, (), STAMP_MS), DecodeError("no JSON"), STAMP_MS)
+    dead.flush()
+
+    letters = list(LetterBox(kafka).all())
+    assert [len(each.value or b"") for each in letters[-2:]] == [0, 3_500_000]
+    reason = letters[-2].why.reason
+    assert reason == f"no JSON; its 4500000 bytes are too many for a letter: read them at {topic}[0]@8"
+    code, said = dlq("replay", "--offset", str(letters[-2].offset), "--yes")
+    assert code == 2
+    assert "holds no value" in said.err
+    _, said = dlq("replay", "--reason", "JSON", "--yes")
+    assert "2 records replayed" in said.out
+    assert "1 letter that holds no value is left" in said.err
 
 
 def test_chosen_letters_are_replayed_without_moving_the_mark(poisoned, dlq):

@@ -66,6 +66,36 @@ def test_garbage_wrong_clocks_and_missing_edges_are_warnings(wire):
     assert "nobody says who calls whom" in said["topology"]
 
 
+def test_instances_that_are_read_apart_and_an_exporter_that_is_silent_are_warnings(unkeyed):
+    wire = unkeyed()
+    now_ms = time.time_ns() // 1_000_000
+    for partition, instance in enumerate("ab"):
+        samples = [
+            {"service": service, "metric": "cpu", "value": 1, "ts_ms": now_ms, "instance": instance}
+            for service in ("cart", f"only-{instance}")
+        ]
+        old_ms = now_ms - 3_600_000
+        wire.put(METRICS, json.dumps(samples).encode(), partition=partition, timestamp=old_ms)
+    wire.flush()
+    said = [each.what for each in examine(wire.settings) if each.level == "warning"]
+
+    assert "instances of one service are read by different units (cart): " in said[0]
+    assert said[0].endswith("2 hold several services")
+    assert "the newest record is 60 min old" in said
+
+
+def test_producers_that_share_an_identity_are_a_warning(wire):
+    now_ms = time.time_ns() // 1_000_000
+    for service, values in (("worker", (3.0, 900.0)), ("cart", (1.0, 1.0))):  # a retry says the same twice
+        for value in values:
+            sample = {"service": service, "metric": "cpu", "value": value, "ts_ms": now_ms}
+            wire.put(METRICS, json.dumps(sample).encode(), service)
+    wire.flush()
+    said = found_by(wire.settings, "warning")[METRICS]
+    assert said.startswith("series have two values for one time (worker): several producers share")
+    assert "service.instance.id" in said
+
+
 def test_all_newest_records_are_looked_at_though_the_producers_clock_is_ahead(wire):
     ahead_ms = time.time_ns() // 1_000_000 + 3_600_000
     for number in range(5):

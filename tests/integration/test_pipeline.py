@@ -187,6 +187,23 @@ def ask(port, path):
         return answer.read().decode()
 
 
+MOVED = (
+    *(f'processing_seconds_count{{stage="{stage}"' for stage in ("detect", "correlate", "notify")),
+    'points_processed_total{signal="metric",stage="detect"',
+    'record_age_seconds_count{signal="metric",stage="detect"',
+    'snapshot_age_seconds{stage="detect"',
+    'anomalies_total{detector="level",signal="metric",stage="detect"',
+    'detection_latency_seconds_count{stage="correlate"',
+    'build_info{stage="detect",version=',
+)
+
+
+def moved(exposed, name):
+    """Whether a metric is exposed and not 0."""
+    lines = [line for line in exposed.splitlines() if line.startswith(f"headwater_{name}")]
+    return any(float(line.rsplit(" ", 1)[1]) > 0 for line in lines)
+
+
 def test_run_serves_health_and_metrics_and_leaves_in_order_on_sigterm(wire, shop, tmp_path):
     wire.publish(shop.records)
     with Run(wire.settings, tmp_path) as run:
@@ -200,6 +217,7 @@ def test_run_serves_health_and_metrics_and_leaves_in_order_on_sigterm(wire, shop
         read = 'decoder="native_metrics",stage="detect",topic="headwater.metrics"'
         assert f"headwater_records_consumed_total{{{read}}} 1620.0" in exposed
         assert 'headwater_incidents_total{stage="correlate",status="open"}' in exposed
+        assert not [name for name in MOVED if not moved(exposed, name)]
 
         run.process.send_signal(signal.SIGTERM)
         assert run.process.wait(15) == 0

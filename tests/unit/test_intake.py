@@ -34,7 +34,8 @@ class Desk:
             update={"route": settings.route.model_copy(update={"topics": tuple(routed)})}
         )
         self.sender = producer(NOBODY)
-        clocks = Clocks(now_ms=lambda: START_MS + 3_600_000, elapsed_s=lambda: 0.0)
+        self.now_ms = START_MS + 3_600_000
+        clocks = Clocks(now_ms=lambda: self.now_ms, elapsed_s=lambda: 0.0)
         self.unit = Unit(0, 1, [(METRICS, 0), (METRICS, 1)], settings.detect, clocks)
         self.ended, self.stamps = [], {}
         dead = DeadLetters(self.sender, NOBODY, "detect")
@@ -166,3 +167,86 @@ def test_a_partition_that_cannot_be_read_stops_the_stage(desk):
     refused = mine.message(None, 0, error=KafkaError.TOPIC_AUTHORIZATION_FAILED)
     with pytest.raises(FatalError, match=f"cannot read {METRICS} partition 0"):
         mine.intake.feed([refused])
+
+
+def points(what, signal="metric"):
+    return REGISTRY.get_sample_value(f"headwater_points_{what}_total", {"signal": signal}) or 0
+
+
+def test_samples_that_come_late_or_from_the_future_are_counted_apart(desk):
+    made, late, clamped = desk(), points("late"), points("clamped")
+    now = (made.now_ms - START_MS) // 1_000
+    for offset, second in enumerate((now - 60, now, now - 61, now - 600, now + 3_600, now + 299)):
+        made.intake.feed([made.message(sample(second), offset)])
+    assert (points("late") - late, points("clamped") - clamped) == (2, 1)
+
+
+YEAR_MS = 365 * 86_400_000
+GRAPH = {
+    "name": "traces_service_graph_request_total",
+    "sum": {"aggregationTemporality": 2, "isMonotonic": True},
+}
+HISTOGRAM = {"name": "request.duration", "histogram": {"aggregationTemporality": 2}}
+CALL = [{"key": key, "value": {"stringValue": name}} for key, name in (("client", "web"), ("server", "cart"))]
+
+
+def cumulative(metric, number, ts_ms, version="1"):
+    """A record of one cumulative point that has grown by one, or four, since the one before."""
+    value = {"asInt": number} if "sum" in metric else {"count": 4 * number, "sum": number, "bucketCounts": []}
+    point = {"timeUnixNano": str(ts_ms * 1_000_000), "attributes": CALL, **value}
+    shape = next(key for key in metric if key != "name")
+    names = {"service.name": "web", "service.version": version}
+    resource = {"attributes": [{"key": key, "value": {"stringValue": each}} for key, each in names.items()]}
+    metrics = [metric | {shape: metric[shape] | {"dataPoints": [point]}}]
+    return orjson.dumps({"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": metrics}]}]})
+
+
+class Heard:
+    """An emitter that keeps what it is given."""
+
+    def __init__(self):
+        self.items = []
+
+    def send(self, records):
+        self.items += [item for record in records for item in record.items]
+
+
+@pytest.mark.parametrize("metric", [GRAPH, HISTOGRAM])
+def test_one_point_from_next_year_does_not_silence_its_series_until_then(desk, metric):
+    made, read = desk(), counted()["read"]
+    for number, ahead_ms in enumerate((0, YEAR_MS, 0, 0)):
+        stamp_ms = START_MS + 15_000 * number + ahead_ms
+        made.intake.feed([made.message(cumulative(metric, number, stamp_ms), number)])
+    # The first is only a baseline; a histogram gives a count and a mean each time.
+    assert counted()["read"] - read == 3 * (1 if metric is GRAPH else 2)
+
+
+def test_a_producer_that_is_always_ahead_is_not_counted_twice(desk):
+    made, read = desk(), counted()["read"]
+    for number, at in enumerate((0, 1, 1, 0, 2)):
+        value = cumulative(GRAPH, at, START_MS + YEAR_MS + 15_000 * at)
+        made.intake.feed([made.message(value, number)])
+    assert counted()["read"] - read == 2
+
+
+def test_an_edge_from_next_year_is_told_now_and_again(desk):
+    made = desk()
+    made.intake._emitter = heard = Heard()
+    calls = orjson.dumps(CALL)
+    to_a_store = calls[:-1] + b',{"key":"connection_type","value":{"stringValue":"database"}}]'
+    for number, ahead_ms in enumerate((YEAR_MS, 0, 0)):
+        value = cumulative(GRAPH, number, START_MS + 1_200_000 * number + ahead_ms)
+        made.intake.feed([made.message(value.replace(calls, to_a_store), number)])
+    edges = [each.last_seen_ms for each in heard.items if each.type == "edge"]
+    assert edges == [made.now_ms, START_MS + 1_200_000, START_MS + 2_400_000]
+
+
+def test_a_version_from_next_year_can_be_rolled_back_to(desk):
+    made = desk()
+    made.intake._emitter = heard = Heard()
+    for number, (version, now_h, after_h) in enumerate((("1", 1, 9_000), ("2", 3, 3), ("1", 4, 4))):
+        made.now_ms = START_MS + now_h * 3_600_000
+        value = cumulative(GRAPH, number, START_MS + after_h * 3_600_000, version)
+        made.intake.feed([made.message(value, number)])
+    deploys = [each.summary for each in heard.items if each.type == "change"]
+    assert deploys == ["service.version 1 → 2", "service.version 2 → 1"]

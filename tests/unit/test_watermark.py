@@ -74,6 +74,16 @@ def test_a_restored_one_goes_on_where_it_stood(mark):
     assert other.high_ms(A) == 100_000
 
 
+def test_a_lead_is_known_before_there_is_a_watermark(mark):
+    assert mark.ahead_ms(A) == 0
+    mark.saw(A, 100_000)
+    mark.saw(A, 900_000)
+    assert (mark.advance(0), mark.ahead_ms(A), mark.ahead_ms(B)) == (None, 800_000, 0)
+    mark.saw(B, 40_000)
+    mark.advance(0)
+    assert (mark.ahead_ms(A), mark.ahead_ms(B)) == (865_001, 5_001)
+
+
 def test_samples_on_a_sparse_partition_are_judged_and_hold_nobody_back():
     stray = ("cdevents", 0)
     watermark = Watermark([A], lateness_ms=5_000, idle_s=10.0)

@@ -191,6 +191,26 @@ def test_remote_write_buckets_become_quantiles_of_their_growth(builder, catalogs
     assert found == {"d.count": 100.0, "d.p50": pytest.approx(0.25), "d.p95": pytest.approx(0.475)}
 
 
+@pytest.mark.parametrize(("unit", "p95_s"), [("", 0.095), ("ms", 0.095), ("s", 95.0)])
+def test_an_old_clients_durations_are_in_the_unit_that_they_say(builder, catalogs, unit, p95_s):
+    for step, count in enumerate((0, 10)):
+        point = {
+            "timeUnixNano": str((T0 + 15_000 * step) * 10**6),
+            "count": count,
+            "sum": 50 * count,
+            "explicitBounds": [100],
+            "bucketCounts": [count, 0],
+            "attributes": [{"key": "net.peer.name", "value": {"stringValue": "auth"}}],
+        }
+        durations = {"aggregationTemporality": 2, "dataPoints": [point]}
+        metric = {"name": "http.client.duration", "unit": unit, "histogram": durations}
+        request = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
+        Decoders().decode(record(request, "otlp_metrics"), builder)
+    samples = builder.take()["default"].samples
+    names = [catalogs["default"][number].metric for number in samples.series]
+    assert samples.value[names.index("client_p95_s")] == pytest.approx(p95_s)
+
+
 def test_remote_write_2_is_told_apart_from_an_empty_request(builder):
     # Field 4 (symbols) of io.prometheus.write.v2.Request, unknown to 1.0.
     value = bytes(cramjam.snappy.compress_raw(b"\x22\x08__name__"))
@@ -230,14 +250,14 @@ def test_state_survives_a_restart_in_the_middle():
     whole, before = DecoderState(), DecoderState()
     for state in (whole, before):
         state.exchange("h", [1, 2, [3.5]])
-        state.should_announce("a→b", T0)
+        state.should_announce("a→b", T0, 2 * T0)
         state.changed("v", "1", T0)
         state.meet("t", "callee", "auth")
     after = DecoderState.load(before.dump())
     for state in (whole, after):
         assert state.exchange("h", [0]) == [1, 2, [3.5]]
-        assert not state.should_announce("a→b", T0 + ANNOUNCE_EVERY_MS - 1)
-        assert state.should_announce("a→b", T0 + ANNOUNCE_EVERY_MS)
+        assert not state.should_announce("a→b", T0 + ANNOUNCE_EVERY_MS - 1, 2 * T0)
+        assert state.should_announce("a→b", T0 + ANNOUNCE_EVERY_MS, 2 * T0)
         assert state.changed("v", "2", T0 + 1) == "1"
         assert state.meet("t", "caller", "cart") == "auth"
     assert whole.dump() == after.dump()

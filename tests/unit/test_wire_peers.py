@@ -52,6 +52,32 @@ def test_the_order_in_which_a_peer_is_named(attributes, expected):
     assert peer_of(attributes, CART) == expected
 
 
+LOOKED_UP = [
+    ({"service.peer.name": "a"}, "shop/a"),
+    ({"peer.service": "b"}, "shop/b"),
+    ({"messaging.destination.name": "c"}, "redis:c"),
+    ({"messaging.destination": "d"}, "redis:d"),
+    ({"server.address": "e"}, "shop/e"),
+    ({"net.peer.name": "f"}, "shop/f"),
+    ({"network.peer.address": "10.0.0.7"}, "10.0.0.7"),
+    ({"net.sock.peer.addr": "10.0.0.8"}, "10.0.0.8"),
+    ({"db.namespace": "i"}, "shop/i"),
+    ({"db.name": "j"}, "shop/j"),
+]
+
+
+@pytest.mark.parametrize("first", range(len(LOOKED_UP)))
+def test_of_all_that_is_said_the_first_in_order_counts(first):
+    said = {key: name for each, _ in reversed(LOOKED_UP[first:]) for key, name in each.items()}
+    assert peer_of({"messaging.system": "redis", **said}, CART) == Peer(LOOKED_UP[first][1], "redis")
+
+
+def test_a_database_needs_no_system_and_its_number_is_no_name():
+    assert peer_of({"db.name": "orders"}, CART) == Peer("shop/orders", None)
+    assert peer_of({"db.system.name": "redis", "db.namespace": "0"}, CART) == Peer("shop/redis", "redis")
+    assert peer_of({"db.namespace": "0"}, CART) is None
+
+
 def test_a_caller_without_a_namespace_gives_none_to_its_peers():
     assert peer_of({"server.address": "redis.cache.svc"}, BARE) == Peer("redis", None)
     assert peer_of({"server.address": "redis"}, BARE) == Peer("redis", None)
@@ -67,6 +93,7 @@ def test_a_caller_without_a_namespace_gives_none_to_its_peers():
         ({"service.name": "unknown_service:java", "k8s.deployment.name": "cart"}, "default", "cart", None),
         ({"k8s.pod.name": "cart-579f59597d-wc2lz"}, "default", "cart", "cart-579f59597d-wc2lz"),
         ({"host.name": "node-1"}, "default", "node-1", "node-1"),
+        ({"host.name": "node-1", "container.name": "redis"}, "default", "redis", "node-1"),
     ],
 )
 def test_an_entity_is_found_however_little_is_said(attributes, domain, service, instance):

@@ -37,6 +37,7 @@ class Intake:
         self._emitter = emitter
         self._dead = dead
         self._now_ms = now_ms
+        self._max_future_ms = int(settings.detect.max_future_s * 1000)
         self._decoders = Decoders(settings.detect.decoders)
         self._routed = set(settings.route.topics)
         # Decoders know topics by the names of the table, whatever prefix they have on this cluster.
@@ -84,6 +85,7 @@ class Intake:
     def _feed(self, owned: Owned, partition: PartitionKey, messages: list[Message]) -> None:
         name, number = self._names[partition[0]], partition[1]
         builder, routed = owned.unit.builder, name in self._routed
+        builder.latest_ms = self._now_ms() + self._max_future_ms
 
         def take(index: int) -> None:
             record = _record(messages[index], name, number)

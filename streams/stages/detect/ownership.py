@@ -155,8 +155,7 @@ class Ownership:
         for owned in self.units.values():
             watermark = owned.unit.watermark
             for partition in filter(self.is_dense, owned.partitions):
-                high_ms, value_ms = watermark.high_ms(partition), watermark.value_ms
-                ahead_ms = 0 if high_ms is None or value_ms is None else high_ms - value_ms
+                ahead_ms = watermark.ahead_ms(partition)
                 paused = partition in owned.waiting
                 if paused and not owned.unread_sparse and ahead_ms < MAX_AHEAD_MS // 2:
                     owned.waiting.discard(partition)

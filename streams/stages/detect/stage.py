@@ -35,6 +35,8 @@ BUSY_S = 0.25
 what the last ones took: a turn is what a change has to wait for."""
 TURN_S = 0.1
 """How long a turn waits for a full batch; bounds the delay that batching adds."""
+REPORT_EVERY_S = 1.0
+"""Lag and series, also between snapshots: these come seldom where one takes long."""
 READ_AHEAD = {
     # Fetched and not yet decoded, at most: half a second of single samples or of log lines. librdkafka's own
     # is four times that.
@@ -87,6 +89,7 @@ class DetectStage:
         self._batch = min(batch, FIRST_BATCH)
         self._look_every_s = look_every_s
         self._began_at_s = self._saved_at_s = self._looked_at_s = self._clocks.elapsed_s()
+        self._reported_at_s = 0.0
         self._pause_s = settings.detect.snapshot_interval_s
         self._failed = False
         self._tail: EvidenceTail | None = None
@@ -187,6 +190,9 @@ class DetectStage:
             self._pause_s = max(self._settings.detect.snapshot_interval_s, over_s / SNAPSHOT_SHARE)
         if self._checkpoint.is_idle:
             self._saved_at_s = self._began_at_s
+        if now_s - self._reported_at_s >= REPORT_EVERY_S:
+            self._reported_at_s = now_s
+            self._report()
         if now_s - self._looked_at_s >= self._look_every_s:
             self._looked_at_s = now_s
             self._ownership.look_for_new_partitions()
@@ -204,10 +210,10 @@ class DetectStage:
         units = self._ownership.units
         self._checkpoint.begin([units[number] for number in numbers if number in units])
         self._report()
+        self._tell_of_crowding()
 
-    def _report(self) -> None:
+    def _tell_of_crowding(self) -> None:
         owned = self._ownership.units.values()
-        metrics.ACTIVE_SERIES.set(sum(each.unit.series for each in owned))
         crowded_out = sum(each.unit.newly_crowded_out() for each in owned)
         metrics.SERIES_EVICTED.inc(crowded_out)
         if crowded_out:
@@ -217,6 +223,10 @@ class DetectStage:
                 max_series=self._settings.detect.max_series,
                 most=[each.unit.offender for each in owned],
             )
+
+    def _report(self) -> None:
+        owned = self._ownership.units.values()
+        metrics.ACTIVE_SERIES.set(sum(each.unit.series for each in owned))
         for each in owned:
             for partition, offset in each.unit.offsets.items():
                 _, end = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)

@@ -172,9 +172,14 @@ class Unit:
     def _in_time(self, item: Change | Edge | Alert) -> Change | Edge | Alert:
         now_ms = self._clocks.now_ms()
         metrics.POINTS_PROCESSED.labels(item.type).inc()
-        if item.type == "edge" or item.ts_ms <= now_ms + self._settings.max_future_s * 1000:
+        latest_ms = now_ms + self._settings.max_future_s * 1000
+        if (item.last_seen_ms if item.type == "edge" else item.ts_ms) <= latest_ms:
             return item
         metrics.POINTS_CLAMPED.labels(item.type).inc()
+        if item.type == "edge":
+            # Its readers would keep it waiting until then, and believe in it for as long after.
+            seen = {"first_seen_ms": min(item.first_seen_ms, now_ms), "last_seen_ms": now_ms}
+            return item.model_copy(update=seen)
         return item.model_copy(update={"ts_ms": now_ms})
 
     def follow(self, domain: str, watermark_ms: int) -> None:

@@ -50,11 +50,23 @@ class Watermark:
         self._stray_ms: dict[PartitionKey, int] = {}
         """Newest event time of partitions that are not dense and carried samples nevertheless."""
         self._value_ms: int | None = None
+        self._first_ms: int | None = None
 
     @property
     def value_ms(self) -> int | None:
         """The watermark; None before the first record."""
         return self._value_ms
+
+    def ahead_ms(self, partition: PartitionKey) -> int:
+        """How far a partition has run ahead of the watermark, or of the first event time before there is one.
+
+        Not from the watermark alone: while one partition cannot be read there is none, and all that the
+        others have would be held in memory.
+        """
+        high_ms, since_ms = self.high_ms(partition), self._value_ms
+        if since_ms is None:
+            since_ms = self._first_ms
+        return 0 if high_ms is None or since_ms is None else high_ms - since_ms
 
     def add(self, partitions: Iterable[PartitionKey]) -> None:
         """Take further partitions into account; they are read from their beginning."""
@@ -68,6 +80,8 @@ class Watermark:
             self._stray_ms[partition] = max(ts_ms, self._stray_ms.get(partition, ts_ms))
             return
         clock.caught_up_at_s = None
+        if self._first_ms is None:
+            self._first_ms = ts_ms
         if clock.high_ms is None or ts_ms > clock.high_ms:
             clock.high_ms = ts_ms
 

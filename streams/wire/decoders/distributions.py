@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from streams.errors import DecodeError
 from streams.wire.decoders.otlp import CUMULATIVE, ExponentialPoint, HistogramPoint
-from streams.wire.state import DecoderState
+from streams.wire.telemetry import TelemetryBuilder
 
 Cells = dict[tuple[float, float], int]
 """Bucket (lower, upper] → how many values fell into it."""
@@ -22,7 +22,7 @@ class Distribution(NamedTuple):
 
 
 def interval(
-    point: HistogramPoint | ExponentialPoint, temporality: int, key: str, state: DecoderState
+    point: HistogramPoint | ExponentialPoint, temporality: int, key: str, into: TelemetryBuilder
 ) -> Distribution | None:
     """What one point adds to what is known of its stream; None for a baseline, a duplicate or a late point.
 
@@ -33,7 +33,7 @@ def interval(
     Parameters
     ----------
     key
-        Identity of the stream, unique within the partition's state.
+        Identity of the stream, unique within the state of `into`.
     """
     if isinstance(point, HistogramPoint):
         _check(point)
@@ -41,7 +41,7 @@ def interval(
         raise DecodeError(f"scale {point.scale} is outside -10…20", field="exponentialHistogram.scale")
     if temporality != CUMULATIVE:
         return Distribution(point.total, point.sum, cells_of(point))
-    return _difference(point, key, state)
+    return _difference(point, key, into)
 
 
 def quantile(cells: Cells, q: float) -> float | None:
@@ -136,10 +136,10 @@ def _power(index: int, scale: int) -> float:
 
 
 def _difference(
-    point: HistogramPoint | ExponentialPoint, key: str, state: DecoderState
+    point: HistogramPoint | ExponentialPoint, key: str, into: TelemetryBuilder
 ) -> Distribution | None:
-    previous = state.peek(key)
-    if previous is not None and point.time_ns <= previous[1]:
+    previous = into.state.peek(key)
+    if previous is not None and into.is_late(previous[1], point.time_ns):
         return None
     scale = 0
     if isinstance(point, HistogramPoint):
@@ -161,7 +161,7 @@ def _difference(
         layout,
         [[side, index, count] for (side, index), count in counts.items()],
     ]
-    state.exchange(key, entry)
+    into.state.exchange(key, entry)
     if previous is None or previous[4] != entry[4] or previous[6] != layout:
         return None
     reset = point.total < previous[2] or (point.start_ns and previous[0] and point.start_ns != previous[0])

@@ -20,7 +20,7 @@ from streams.wire.decoders.otlp import (
     SummaryPoint,
 )
 from streams.wire.decoders.peers import peer_of
-from streams.wire.decoders.resource import DOMAIN_KEYS, Attributes, Resource, canonical_labels, qualify
+from streams.wire.decoders.resource import DOMAIN_KEYS, Attributes, Resource, qualify, stream_of
 from streams.wire.telemetry import TelemetryBuilder
 
 GRAPH_PREFIX = "traces_service_graph_request_"
@@ -130,7 +130,7 @@ class EdgeCollector:
             kind = point.attributes.get("connection_type")
             if kind:
                 self._announce(edge, EdgeSource.SERVICE_GRAPH, _graph_kind(kind))
-            stream = f"{domain}\x1f{metric.name}\x1f{canonical_labels(point.attributes)}"
+            stream = stream_of(resource, metric.name, point.attributes)
             match point:
                 case NumberPoint() if what in _GRAPH_SUMS:
                     grown = _growth(point, metric.temporality, stream, self._into)
@@ -141,7 +141,7 @@ class EdgeCollector:
                 case SummaryPoint():
                     self._summary(edge, metric.name, _GRAPH_SIDES.get(what), point, scale)
                 case HistogramPoint() | ExponentialPoint() if what in _GRAPH_SIDES:
-                    found = interval(point, metric.temporality, stream, self._into.state)
+                    found = interval(point, metric.temporality, stream, self._into)
                     if found is not None:
                         self._merge(edge, _GRAPH_SIDES[what], found.cells, scale)
 
@@ -160,23 +160,15 @@ class EdgeCollector:
         peers = [peer_of(point.attributes, resource) for point in metric.points]
         if not all(peers):
             return False
-        scale = 0.001 if metric.unit in _MILLISECONDS or metric.name in _OLD_MILLISECONDS else 1.0
+        scale = 0.001 if (metric.unit or _OLD_UNITS.get(metric.name)) in _MILLISECONDS else 1.0
         for point, peer in zip(metric.points, peers, strict=True):
             if peer is None or not isinstance(point, HistogramPoint | ExponentialPoint):
                 continue
             ts_ms = point.time_ns // 1_000_000 or fallback_ms
             edge = (resource.domain, resource.service, peer.service, resource.instance, ts_ms)
             self._announce(edge, EdgeSource.CLIENT_METRIC, peer.kind)
-            stream = "\x1f".join(
-                (
-                    resource.domain,
-                    resource.service,
-                    resource.instance or "",
-                    metric.name,
-                    canonical_labels(point.attributes),
-                )
-            )
-            found = interval(point, metric.temporality, stream, self._into.state)
+            stream = stream_of(resource, metric.name, point.attributes)
+            found = interval(point, metric.temporality, stream, self._into)
             if found is None:
                 continue
             self._add(edge, "calls", float(found.total))
@@ -205,14 +197,14 @@ class EdgeCollector:
         )
 
 
-_OLD_MILLISECONDS = {"http.client.duration", "rpc.client.duration"}
+_OLD_UNITS = {"http.client.duration": "ms", "rpc.client.duration": "ms"}
 """Conventions before 1.23 counted in ms; their unit is not always given."""
 
 
 def announce(into: TelemetryBuilder, edge: Edge) -> int:
     """Add an edge item on first sight, and again at most every five minutes of event time."""
     key = "\x1f".join((edge.domain, edge.caller, edge.callee, edge.source))
-    if edge.caller == edge.callee or not into.state.should_announce(key, edge.last_seen_ms):
+    if edge.caller == edge.callee or not into.state.should_announce(key, edge.last_seen_ms, into.latest_ms):
         return 0
     return into.item(edge)
 
@@ -222,7 +214,7 @@ def _growth(point: NumberPoint, temporality: int, stream: str, into: TelemetryBu
     if temporality != CUMULATIVE:
         return point.value
     previous = into.state.peek(stream)
-    if previous is not None and point.time_ns <= previous[1]:
+    if previous is not None and into.is_late(previous[1], point.time_ns):
         return None
     into.state.exchange(stream, [point.start_ns, point.time_ns, point.value])
     if previous is None:

@@ -32,7 +32,7 @@ def take(attributes: Attributes, ts_ms: int, resource: Resource, into: Telemetry
     if not key or not value:
         return 0
     subject = f"flag\x1f{resource.domain}\x1f{resource.service}\x1f{key}"
-    before = into.state.changed(subject, value, ts_ms)
+    before = into.state.changed(subject, value, min(ts_ms, into.latest_ms))
     if before is None:
         return 0
     parts = (resource.domain, resource.service, key, before, value, str(ts_ms // 86_400_000))

@@ -1,46 +1,99 @@
-"""Stretches of bytes by what they hash to: two lanes of 64 bits, and an open table from them to numbers."""
+"""Stretches of bytes by what they hash to: two lanes of a keyed polynomial, and an open table to numbers."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
+from typing import Any, cast
+
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from streams.wire.decoders.scan import compiled, fixed64
 
-# Odd constants with well-mixed bits (splitmix64's and xxHash's); the lanes must differ in all they do.
-_P1, _P2, _P3 = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xFF51AFD7ED558CCD
+PRIME = (1 << 61) - 1
+KEY_BITS = 60
+"""Of a lane's key; with them a lane stays below 2⁶² + 2⁶¹, so that a word can be added to it."""
+EMPTY = np.uint64(1)
+"""What both lanes of nothing are: not 0, so that words of 0 in front count."""
+_WORD_BYTES = 7
+_WORD_MASK = (1 << 8 * _WORD_BYTES) - 1
+
+
+def _wide_product(typing: Any, a: Any, b: Any) -> Any:
+    """Multiply 64 bits by 64 to the upper and the lower half: an instruction that numba has no name for."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(each, wide) for each in arguments))
+        upper = builder.lshr(product, ir.Constant(wide, 64))
+        halves = [builder.trunc(each, ir.IntType(64)) for each in (upper, product)]
+        return context.make_tuple(builder, signature.return_type, halves)
+
+    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), generate
+
+
+_product = cast(Callable[[np.uint64, np.uint64], tuple[np.uint64, np.uint64]], intrinsic(_wide_product))
+
+
+def drawn_secret() -> NDArray[np.uint64]:
+    """Draw the secret of both lanes: eight times a number from 1 to 2⁶⁰ - 1 for each."""
+    return np.array([8 * (1 + secrets.randbelow((1 << KEY_BITS) - 1)) for _ in range(2)], dtype=np.uint64)
 
 
 @compiled
-def mix(low: np.uint64, high: np.uint64, word: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """Fold a word into a hash of two lanes."""
-    low = (low ^ word) * np.uint64(_P1)
-    low ^= low >> np.uint64(29)
-    high = (high + word) * np.uint64(_P2)
-    high ^= high >> np.uint64(32)
-    return low, high
+def _step(lane: np.uint64, word: np.uint64, key: np.uint64) -> np.uint64:
+    # The key is 8k, so the halves are those of (lane + word)·k at bit 61; and 2⁶¹ is 1 modulo 2⁶¹ - 1.
+    upper, lower = _product(lane + word, key)
+    return upper + (lower >> np.uint64(3))
+
+
+@compiled
+def mix(
+    low: np.uint64, high: np.uint64, word: np.uint64, secret: NDArray[np.uint64]
+) -> tuple[np.uint64, np.uint64]:
+    """Fold a word below 2⁶⁰ into a hash of two lanes.
+
+    A lane is, modulo the prime 2⁶¹ - 1, the polynomial Σ wᵢ·kⁿ⁺¹⁻ⁱ of its words at its key, with a 1 added to
+    the first word. Two different sequences of at most n words are two polynomials whose difference is not 0
+    and has n - 1 roots at most besides 0. So for *any* two that were chosen without knowing the keys, a lane
+    is the same with a chance of at most (n - 1)/(2⁶⁰ - 1), and both are with the square of it (J. L. Carter
+    and M. N. Wegman, Universal classes of hash functions, 1979).
+    """
+    return _step(low, word, secret[0]), _step(high, word, secret[1])
 
 
 @compiled
 def fold(
-    buf: NDArray[np.uint8], start: np.uint64, end: np.uint64, low: np.uint64, high: np.uint64
+    buf: NDArray[np.uint8],
+    start: np.uint64,
+    end: np.uint64,
+    low: np.uint64,
+    high: np.uint64,
+    secret: NDArray[np.uint64],
 ) -> tuple[np.uint64, np.uint64]:
-    """Fold a stretch of bytes, and its length, into a hash of two lanes of 64 bits."""
-    low, high = mix(low, high, (end - start) * np.uint64(_P3))
+    """Fold a stretch of bytes into a hash of two lanes: its length, then its bytes by sevens.
+
+    The length says how many words follow, so no two sequences of stretches are the same words.
+    """
+    low, high = mix(low, high, end - start, secret)
     at = start
     while at + np.uint64(8) <= end:
-        low, high = mix(low, high, fixed64(buf, at))
-        at += np.uint64(8)
+        low, high = mix(low, high, fixed64(buf, at) & np.uint64(_WORD_MASK), secret)
+        at += np.uint64(_WORD_BYTES)
     if end - start >= np.uint64(8):
-        # The last eight bytes, some of them once more: the length is in the hash already.
-        return mix(low, high, fixed64(buf, end - np.uint64(8)))
+        # The last seven bytes, some of them once more.
+        return mix(low, high, fixed64(buf, end - np.uint64(8)) >> np.uint64(8), secret)
     word = np.uint64(0)
     shift = np.uint64(0)
     while at < end:
         word |= np.uint64(buf[at]) << shift
         shift += np.uint64(8)
         at += np.uint64(1)
-    return mix(low, high, word)
+    return mix(low, high, word, secret)
 
 
 @compiled

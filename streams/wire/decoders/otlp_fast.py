@@ -20,7 +20,7 @@ from detectors.telemetry import Kind, Series
 from streams.errors import DecodeError
 from streams.wire.decoders import otlp, scan_metrics
 from streams.wire.decoders.edges import GAP_METRIC, GRAPH_PREFIX
-from streams.wire.decoders.resource import Resource, canonical_labels, identify
+from streams.wire.decoders.resource import Resource, identify, labels_of
 from streams.wire.decoders.scan import GIVE_UP, TOO_SMALL
 from streams.wire.decoders.series_table import SeriesTable
 from streams.wire.record import RawRecord
@@ -72,10 +72,8 @@ class MetricsScanner:
         while True:
             status = scan_metrics.scan_metrics(
                 buffer,
-                self._table.seed,
                 _NEEDLES,
-                self._table.keys,
-                self._table.values,
+                *self._table.looked_up,
                 self._series,
                 self._time_ns,
                 self._value,
@@ -137,7 +135,9 @@ class MetricsScanner:
                 value[unit_start:unit_end].decode() or None,
                 _KINDS[kind],
                 resource.version,
-                canonical_labels(otlp.attributes_of(NumberDataPoint.FromString(value[start:end]).attributes)),
+                labels_of(
+                    resource, otlp.attributes_of(NumberDataPoint.FromString(value[start:end]).attributes)
+                ),
             )
             packed = self._table.insert(low, high, resource.domain, into.number(resource.domain, series))
         self._series[point] = packed

@@ -24,7 +24,7 @@ from streams.wire.decoders.otlp import (
 from streams.wire.decoders.otlp_fast import MetricsScanner
 from streams.wire.decoders.otlp_json import metrics_from_json
 from streams.wire.decoders.reading import document_of
-from streams.wire.decoders.resource import Resource, canonical_labels, identify
+from streams.wire.decoders.resource import Resource, identify, labels_of, stream_of
 from streams.wire.record import RawRecord
 from streams.wire.telemetry import TelemetryBuilder
 
@@ -97,7 +97,7 @@ def take_metric(metric: Metric, resource: Resource, fallback_ms: int, into: Tele
     taken = 0
     for point in metric.points:
         ts_ms = point.time_ns // 1_000_000 or fallback_ms
-        labels = canonical_labels(point.attributes)
+        labels = labels_of(resource, point.attributes)
 
         def put(
             suffix: str, value: float, unit: str | None, how: Kind, ts_ms: int = ts_ms, labels: str = labels
@@ -123,10 +123,8 @@ def take_metric(metric: Metric, resource: Resource, fallback_ms: int, into: Tele
                 if point.total:
                     taken += put(".count", float(point.total), "1", Kind.COUNTER)
             case HistogramPoint() | ExponentialPoint():
-                stream = "\x1f".join(
-                    (resource.domain, resource.service, resource.instance or "", metric.name, labels)
-                )
-                found = interval(point, metric.temporality, stream, into.state)
+                stream = stream_of(resource, metric.name, point.attributes)
+                found = interval(point, metric.temporality, stream, into)
                 if found is None:
                     continue
                 taken += put(".count", float(found.total), "1", Kind.DELTA)
@@ -155,7 +153,7 @@ def note_version(resource: Resource, ts_ms: int, into: TelemetryBuilder) -> None
     if not resource.version or not resource.named or ts_ms <= 0:
         return
     subject = f"version\x1f{resource.domain}\x1f{resource.service}"
-    before = into.state.changed(subject, resource.version, ts_ms)
+    before = into.state.changed(subject, resource.version, min(ts_ms, into.latest_ms))
     if before is None:
         return
     parts = (resource.domain, resource.service, before, resource.version, str(ts_ms // DAY_MS))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from streams.wire.decoders.resource import Attributes, Resource, qualify
+from streams.wire.decoders.resource import Attributes, Resource, first_of, qualify
 
 SYSTEM_KEYS = ("db.system.name", "db.system", "messaging.system")
 NAME_KEYS = ("service.peer.name", "peer.service")
+QUEUE_KEYS = ("messaging.destination.name", "messaging.destination")
 ADDRESS_KEYS = (
     "server.address",
     "net.peer.name",
@@ -36,23 +37,25 @@ def peer_of(attributes: Attributes, caller: Resource) -> Peer | None:
 
     A plain name is taken to live in the caller's namespace, since nothing on the wire says otherwise.
     """
-    kind = next((attributes[key] for key in SYSTEM_KEYS if attributes.get(key)), None)
+    kind = first_of(attributes, SYSTEM_KEYS)
     for key in NAME_KEYS:
         if attributes.get(key):
             namespace = attributes.get("service.peer.namespace") or caller.namespace
             return Peer(qualify(attributes[key], namespace), kind)
-    if attributes.get("messaging.destination.name"):
+    queue = first_of(attributes, QUEUE_KEYS)
+    if queue:
         system = attributes.get("messaging.system") or "queue"
-        return Peer(f"{system}:{attributes['messaging.destination.name']}", system)
+        return Peer(f"{system}:{queue}", system)
     for key in ADDRESS_KEYS:
         address = (attributes.get(key) or "").strip().lower().rstrip(".")
         if address not in _LOOPBACK:
             name, external = _entity_of(address, caller.namespace)
             return Peer(name, kind or ("external" if external else None))
-    if kind:
-        database = next((attributes[key] for key in DATABASE_KEYS if attributes.get(key)), None)
-        return Peer(qualify(database or kind, caller.namespace), kind)
-    return None
+    database = first_of(attributes, DATABASE_KEYS)
+    if database and database.isdecimal():
+        database = None  # Redis numbers its databases: 0 is no name of a store
+    name_or_kind = database or kind
+    return Peer(qualify(name_or_kind, caller.namespace), kind) if name_or_kind else None
 
 
 def is_address(name: str) -> bool:

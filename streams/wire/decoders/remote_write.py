@@ -113,9 +113,7 @@ class RemoteWriteScanner:
         while True:
             status = scan_remote_write(
                 buffer,
-                self._table.seed,
-                self._table.keys,
-                self._table.values,
+                *self._table.looked_up,
                 self._series,
                 self._ts_ms,
                 self._value,

@@ -17,6 +17,23 @@ WORKLOAD_KEYS = (
     "k8s.cronjob.name",
     "k8s.job.name",
 )
+OWNERS = (*WORKLOAD_KEYS, "k8s.replicaset.name")
+ELSE_KEYS = ("container.name", "k8s.node.name", "host.name", "k8s.replicaset.name", "k8s.namespace.name")
+"""What a resource without service, workload and pod is about, the nearest first."""
+DESCRIBING = (
+    "service.",
+    "telemetry.",
+    "host.",
+    "os.",
+    "cloud.",
+    "k8s.cluster.",
+    "k8s.node.",
+    "k8s.pod.",
+    "container.image.",
+    "process.command",
+    "process.runtime.",
+)
+"""Prefixes of attributes that follow from service and instance, or that nobody wants in a label."""
 UNNAMED = "unknown_service"
 """OpenTelemetry's own word for a resource that does not say; SDKs append the process' name."""
 
@@ -38,31 +55,41 @@ class Resource(NamedTuple):
     namespace: str | None
     named: bool
     """Whether the resource itself says which service it is."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """What else tells it apart, where it does not say so: its container, volume, table, process, …"""
 
 
 def identify(attributes: Attributes, default_domain: str) -> Resource:
     """Find the entity; never fails, for the rest of a batch is worth keeping.
 
-    Without `service.name`, the Kubernetes workload is the service, then the pod's name without its
-    suffixes, then the host, so that node and infrastructure metrics have an entity too.
+    Without `service.name`, the Kubernetes workload is the service, then the pod's name without its suffixes,
+    the container, the node or host, so that node and infrastructure metrics have an entity too. Receivers
+    send a resource for each container, volume or table, and several of them have one service and instance:
+    what they differ in is part of their series then.
 
     Examples
     --------
     >>> identify({"service.name": "cart", "service.namespace": "shop", "k8s.pod.name": "cart-1"}, "eu")[:3]
     ('eu', 'shop/cart', 'cart-1')
+    >>> identify({"k8s.pod.name": "cart-1", "k8s.container.name": "proxy"}, "eu").labels
+    (('k8s.container.name', 'proxy'),)
     """
     name = attributes.get("service.name")
     namespace = attributes.get("service.namespace") or None
     named = bool(name) and not str(name).startswith(UNNAMED)
+    labels: tuple[tuple[str, str], ...] = ()
     if not name or not named:
-        name = _fallback(attributes) or name or UNNAMED
+        key, found = _fallback(attributes)
+        name = found or name or UNNAMED
+        labels = _telling_apart(attributes, key)
     return Resource(
-        _first(attributes, DOMAIN_KEYS) or default_domain,
+        first_of(attributes, DOMAIN_KEYS) or default_domain,
         f"{namespace}/{name}" if namespace else name,
-        _first(attributes, INSTANCE_KEYS),
+        first_of(attributes, INSTANCE_KEYS),
         attributes.get("service.version") or None,
         namespace,
         named,
+        labels,
     )
 
 
@@ -99,13 +126,24 @@ def canonical_labels(attributes: Attributes) -> str:
     return ",".join(f"{_escaped(key)}={_escaped(attributes[key])}" for key in sorted(attributes))
 
 
+def labels_of(resource: Resource, attributes: Attributes) -> str:
+    """Spell what tells a series of a resource from its others."""
+    return canonical_labels({**dict(resource.labels), **attributes} if resource.labels else attributes)
+
+
+def stream_of(resource: Resource, metric: str, attributes: Attributes) -> str:
+    """Spell the identity of a cumulative stream: of two writers, each has a sum of its own."""
+    return "\x1f".join((*(each or "" for each in resource[:4]), metric, labels_of(resource, attributes)))
+
+
 def _escaped(text: str) -> str:
     if "," in text or "=" in text or "\\" in text:
         return text.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")
     return text
 
 
-def _first(attributes: Attributes, keys: tuple[str, ...]) -> str | None:
+def first_of(attributes: Attributes, keys: tuple[str, ...]) -> str | None:
+    """Return the first of some attributes that says anything."""
     for key in keys:
         found = attributes.get(key)
         if found:
@@ -113,11 +151,21 @@ def _first(attributes: Attributes, keys: tuple[str, ...]) -> str | None:
     return None
 
 
-def _fallback(attributes: Attributes) -> str | None:
-    workload = _first(attributes, WORKLOAD_KEYS)
-    if workload:
-        return workload
-    pod = attributes.get("k8s.pod.name")
-    if pod:
-        return workload_of_pod(pod)
-    return _first(attributes, ("k8s.node.name", "host.name", "container.name"))
+def _fallback(attributes: Attributes) -> tuple[str, str | None]:
+    """Find what a resource without a service is about, and the attribute that says so."""
+    for key in (*WORKLOAD_KEYS, "k8s.pod.name", *ELSE_KEYS):
+        found = attributes.get(key)
+        if found:
+            return key, workload_of_pod(found) if key == "k8s.pod.name" else found
+    return "", None
+
+
+def _telling_apart(attributes: Attributes, named_by: str) -> tuple[tuple[str, str], ...]:
+    known = {named_by, *DOMAIN_KEYS, *INSTANCE_KEYS, *(OWNERS if "k8s.pod.name" in attributes else ())}
+    if "container.name" in attributes or "k8s.container.name" in attributes:
+        known |= {"container.id", "container.hostname"}  # new with each start, and the name is not
+    return tuple(
+        (key, value)
+        for key, value in attributes.items()
+        if key not in known and not key.startswith(DESCRIBING) and not key.endswith((".uid", ".version"))
+    )

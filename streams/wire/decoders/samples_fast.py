@@ -49,9 +49,7 @@ class SampleScanner:
         left = scan_samples(
             np.frombuffer(joined, dtype=np.uint8),
             ends,
-            self._table.seed,
-            self._table.keys,
-            self._table.values,
+            *self._table.looked_up,
             self._series,
             self._ts_ms,
             self._value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.wire.decoders.hashed import find, fold, mix
+from streams.wire.decoders.hashed import EMPTY, find, fold, mix
 from streams.wire.decoders.scan import (
     BYTES,
     FIXED64,
@@ -46,8 +46,8 @@ def _is_graph(buf: NDArray[np.uint8], start: np.uint64, end: np.uint64, needles:
 @compiled
 def scan_metrics(
     buf: NDArray[np.uint8],
-    seed: NDArray[np.uint64],
     needles: NDArray[np.uint8],
+    secret: NDArray[np.uint64],
     keys: NDArray[np.uint64],
     values: NDArray[np.int64],
     series: NDArray[np.int64],
@@ -64,7 +64,7 @@ def scan_metrics(
 
     Parameters
     ----------
-    seed : two lanes to start every hash from, secret to the process, so that nobody can aim at a collision
+    secret : the key of the hash, known to the process alone, so that nobody can aim at a collision
     series : out, the value under each point's hash, -1 on first sight (then there is a row in `misses`)
     bits : the same memory as `value`
     hashes : out, (n, 2)
@@ -104,7 +104,7 @@ def scan_metrics(
             return GIVE_UP
         if found_resources >= len(resources):
             return TOO_SMALL
-        resource_low, resource_high = fold(buf, resource_start, resource_end, seed[0], seed[1])
+        resource_low, resource_high = fold(buf, resource_start, resource_end, EMPTY, EMPTY, secret)
         newest = np.int64(0)
 
         here = holder_start
@@ -173,9 +173,9 @@ def scan_metrics(
                         kind = DELTA
                     elif temporality == np.uint64(2) and monotonic != np.uint64(0):
                         kind = COUNTER
-                low, high = fold(buf, name_start, name_end, resource_low, resource_high)
-                low, high = fold(buf, unit_start, unit_end, low, high)
-                metric_low, metric_high = mix(low, high, np.uint64(kind + 1))
+                low, high = fold(buf, name_start, name_end, resource_low, resource_high, secret)
+                low, high = fold(buf, unit_start, unit_end, low, high, secret)
+                metric_low, metric_high = mix(low, high, np.uint64(kind + 1), secret)
 
                 cursor = data_start
                 while cursor < data_end:
@@ -189,13 +189,19 @@ def scan_metrics(
                     stamp = np.uint64(0)
                     flags = np.uint64(0)
                     has_value = False
+                    # Attributes stand together, as a rule: hashed as one stretch, with tags and lengths.
+                    held_start, held_end = point_start, point_start
                     spot = point_start
                     while spot < point_end:
+                        begin = spot
                         field, wire, start, spot = next_field(buf, spot, point_end)
                         if field == 7:
                             if wire != BYTES:
                                 return GIVE_UP
-                            low, high = fold(buf, start, spot, low, high)
+                            if held_end != begin:
+                                low, high = fold(buf, held_start, held_end, low, high, secret)
+                                held_start = begin
+                            held_end = spot
                         elif field == 3 or field == 4 or field == 6:
                             if wire != FIXED64:
                                 return GIVE_UP
@@ -220,6 +226,7 @@ def scan_metrics(
                         return GIVE_UP
                     time_ns[points] = np.int64(stamp)
                     newest = max(newest, np.int64(stamp))
+                    low, high = fold(buf, held_start, held_end, low, high, secret)
                     hashes[points, 0] = low
                     hashes[points, 1] = high
                     number = find(keys, values, low, high)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.wire.decoders.hashed import find, fold
+from streams.wire.decoders.hashed import EMPTY, find, fold
 from streams.wire.decoders.scan import BYTES, GIVE_UP, TOO_SMALL, compiled, fixed64, next_field, skip, varint
 
 
 @compiled
 def scan_remote_write(
     buf: NDArray[np.uint8],
-    seed: NDArray[np.uint64],
+    secret: NDArray[np.uint64],
     keys: NDArray[np.uint64],
     values: NDArray[np.int64],
     series: NDArray[np.int64],
@@ -50,7 +50,7 @@ def scan_remote_write(
             continue
         stop = at
         seen += 1
-        low, high = seed[0], seed[1]
+        low, high = EMPTY, EMPTY
         first = rows
         # Labels stand together, as a rule: hashed as one stretch, with tags and lengths, they cost a third.
         labels_start, labels_end = start, start
@@ -74,7 +74,7 @@ def scan_remote_write(
             spot, here = here, here + length
             if field == np.uint64(1):
                 if labels_end != begin:
-                    low, high = fold(buf, labels_start, labels_end, low, high)
+                    low, high = fold(buf, labels_start, labels_end, low, high, secret)
                     labels_start = begin
                 labels_end = here
                 continue
@@ -105,7 +105,7 @@ def scan_remote_write(
             time_ms[rows] = np.int64(stamp)
             bits[rows] = word
             rows += 1
-        low, high = fold(buf, labels_start, labels_end, low, high)
+        low, high = fold(buf, labels_start, labels_end, low, high, secret)
         number = find(keys, values, low, high)
         for row in range(first, rows):
             series[row] = number

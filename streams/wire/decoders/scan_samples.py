@@ -117,7 +117,7 @@ def _key(buf: NDArray[np.uint8], at: int) -> int:
 def scan_samples(
     buf: NDArray[np.uint8],
     ends: NDArray[np.int64],
-    seed: NDArray[np.uint64],
+    secret: NDArray[np.uint64],
     keys: NDArray[np.uint64],
     numbers: NDArray[np.int64],
     series: NDArray[np.int64],
@@ -149,7 +149,7 @@ def scan_samples(
         series[record] = ODD
         if end - start > MAX_PLAIN_BYTES:
             continue
-        low, high = seed[0], seed[1]
+        low, high = hashed.EMPTY, hashed.EMPTY
         at, hashed_to = start, start
         values, times, rounded = 0, 0, EXACT
         number_start, number_end = 0, 0
@@ -183,11 +183,11 @@ def scan_samples(
                 ts_ms[record], at = _read_time(buf, number_at, end)
                 times += 1
                 plain = ts_ms[record] >= 0 and times == 1
-            low, high = hashed.fold(buf, np.uint64(hashed_to), np.uint64(number_at), low, high)
+            low, high = hashed.fold(buf, np.uint64(hashed_to), np.uint64(number_at), low, high, secret)
             hashed_to = at
         if not plain or values != 1 or times != 1:
             continue
-        low, high = hashed.fold(buf, np.uint64(hashed_to), np.uint64(end), low, high)
+        low, high = hashed.fold(buf, np.uint64(hashed_to), np.uint64(end), low, high, secret)
         series[record] = hashed.find(keys, numbers, low, high)
         hashes[record, 0], hashes[record, 1] = low, high
         if rounded == UNROUNDED:
