@@ -130,10 +130,11 @@ class Episode:
 def _furthest(update: Anomaly) -> float | None:
     """What was observed on the side that the episode is about; None where nothing was.
 
-    A surge may have ended in a collapse before it was told of: then the samples around it hold it.
+    A surge may have ended in a collapse before it was told of: then the samples around it hold it. Of failures
+    there is no telling by the side, for a success rate falls where they rise.
     """
     up = update.direction == "up"
-    if (update.observed >= update.expected) == up:
+    if update.signal.family is Family.ERROR or (update.observed >= update.expected) == up:
         return update.observed
     since = update.onset_ms - update.interval_ms
     seen = [x for ts, x in update.sample if ts >= since and (x >= update.expected) == up]

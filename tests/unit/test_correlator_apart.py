@@ -103,6 +103,15 @@ def test_a_surge_that_collapsed_before_it_was_told_of_is_known_by_the_samples_ar
     assert kept.worst[1] == 9.0
 
 
+def test_a_success_rate_is_known_by_how_far_it_fell():
+    window = EvidenceWindow()
+    updates = lasting("db", Family.ERROR, 10, direction="up", unit="%", expected=100.0, length=3)
+    for score, (update, observed) in enumerate(zip(updates, (97.0, 60.0, 55.0), strict=True), start=4):
+        more = {"score": float(score), "observed": observed, "sample": ((update.ts_ms, 100.0),)}
+        kept = window.add_anomaly(update.model_copy(update=more))
+    assert kept.worst[1:] == (55.0, 100.0)
+
+
 def test_samples_of_five_minutes_do_not_say_which_of_two_began_later():
     def coarse(items):
         return [
