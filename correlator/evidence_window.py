@@ -130,8 +130,8 @@ class Episode:
 def _furthest(update: Anomaly) -> float | None:
     """What was observed on the side that the episode is about; None where nothing was.
 
-    A surge may have ended in a collapse before it was told of: then the samples around it hold it. Of failures
-    there is no telling by the side, for a success rate falls where they rise.
+    A surge may have ended in a collapse before it was told of: then the samples around it hold it. The side
+    says nothing of failures, for a success rate falls where they rise.
     """
     up = update.direction == "up"
     if update.signal.family is Family.ERROR or (update.observed >= update.expected) == up:
