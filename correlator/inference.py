@@ -32,8 +32,6 @@ callers that wait on the way to it: they do not excuse a caller that sees the sa
 WAITING = ("lat", "gap", "sat")
 SERVED = frozenset({Family.LATENCY, Family.OWN_TIME})
 DEMAND = frozenset({Family.LOAD, Family.IO})
-AGAIN_MS = 20_000
-"""A rise further up that came so much later is of those who try again: a sample of 15 s and a little."""
 AMPLIFIED = frozenset({Family.LOAD})
 """More bytes may be the callee's own doing; more requests are not."""
 
@@ -145,7 +143,9 @@ def demand(
             callers = [n.service for n in topology.callers(service, at_ms)]
             further_up = [moved[direction][c] for c in callers if c in moved[direction]]
             if direction == "up":
-                further_up = [other for other in further_up if other.onset_ms < move.onset_ms + AGAIN_MS]
+                # What rose clearly later is asked for by those who try again.
+                after_ms = move.onset_ms + move.episode.clearly_ms
+                further_up = [other for other in further_up if other.onset_ms < after_ms]
             if further_up:
                 continue  # demand moved further up as well: whoever moved it there is to blame
             asking = [c for c in callers if c in move.by_caller] if direction == "up" else []

@@ -2,7 +2,8 @@
 
 from detectors.anomaly import Anomaly, Family, Signal, anomaly_id
 from detectors.catalog import Catalog
-from detectors.pipeline import Detector, DetectorConfig, EdgeSeen, Tick
+from detectors.config import DetectorConfig
+from detectors.pipeline import Detector, EdgeSeen, Tick
 from detectors.telemetry import Kind, LogBatch, SampleBatch, Series
 
 __all__ = [

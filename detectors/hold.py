@@ -107,6 +107,24 @@ class LineHold:
             self._ticks.setdefault(end, []).append(line)
 
 
+def by_tick(due: SampleBatch, width: int) -> dict[int, SampleBatch]:
+    """Part samples by the end of their tick; as a rule they are of one, and nothing is copied."""
+    if not len(due):
+        return {}
+    first, last = tick_of(np.array([due.ts_ms.min(), due.ts_ms.max()]), width).tolist()
+    if first == last:
+        return {first: due}
+    ends = tick_of(due.ts_ms, width)
+    ticks = np.unique(ends).tolist()
+    order = np.argsort(ends, kind="stable")
+    begins = np.searchsorted(ends[order], ticks).tolist()
+    parts = [order[begin:end] for begin, end in zip(begins, [*begins[1:], len(order)], strict=True)]
+    return {
+        tick: SampleBatch(due.ts_ms[part], due.series[part], due.value[part])
+        for tick, part in zip(ticks, parts, strict=True)
+    }
+
+
 def _chosen(part: SampleBatch, which: NDArray[np.bool_]) -> SampleBatch:
     return SampleBatch(part.ts_ms[which], part.series[which], part.value[which])
 

@@ -76,3 +76,28 @@ def unpacked(tables: Sequence[Table], numbers: Numbers) -> list[Series | None]:
         None if each[0] < 0 else Series(*(table[number] for table, number in zip(tables, each, strict=True)))
         for each in numbers.T.tolist()
     ]
+
+
+def identities(
+    header: dict[str, Any], arrays: dict[str, NDArray[Any]]
+) -> tuple[list[Table], Numbers, NDArray[np.int32], int]:
+    """Return all series as words and numbers, which of them each row has, and how many the catalog knows."""
+    if "words" in header:
+        return spoken(header["words"]), arrays["names"], arrays["series"], header["catalog"]
+    series = [each and _spelled(each) for each in header["catalog"]]
+    known = len(series)
+    of_row = []
+    for each in header["rows"]:
+        if type(each) is int:
+            of_row.append(each)
+        else:
+            of_row.append(len(series) if each else -1)
+            series += [_spelled(each)] if each else []
+    words, numbers = packed(series)
+    return spoken(words), numbers, np.array(of_row, np.int32), known
+
+
+def _spelled(parts: list[Any]) -> Series:
+    """Return a series of a state of version 2."""
+    service, metric, instance, peer, unit, kind, version, labels = parts
+    return Series(service, metric, instance, peer, unit, Kind(kind), version, labels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,60 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.anomaly import Anomaly
-from detectors.catalog import Catalog, Table
+from detectors.catalog import Catalog
+from detectors.config import DetectorConfig
 from detectors.dense import distinct
 from detectors.family import Shape
 from detectors.former import ROWS
-from detectors.grid import SLOT_MS, tick_of
-from detectors.hold import Hold, LineHold
+from detectors.grid import SLOT_MS
+from detectors.hold import Hold, LineHold, by_tick
 from detectors.judging import Judging
 from detectors.logs import Line, LogBook
-from detectors.naming import Numbers, Words, packed, spoken
+from detectors.naming import Numbers, Words, identities, packed
 from detectors.pools import Pools
-from detectors.publish import DEFAULT_BUDGET, Publisher
+from detectors.publish import Publisher
 from detectors.roster import Roster
 from detectors.silence import Silence
 from detectors.state import Records, State, pieces, unpack
 from detectors.stillness import STILL, Stillness
-from detectors.telemetry import Kind, LogBatch, SampleBatch, Series
+from detectors.telemetry import LogBatch, SampleBatch, Series
 from detectors.widening import Widening
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorConfig:
-    """What a user may set, and nothing else."""
-
-    alert_budget: float = DEFAULT_BUDGET
-    """False episodes per series and week that a user is willing to pay for."""
-    alert_budget_edges: float | None = None
-    """The same for what is measured on edges; None for no other than `alert_budget`."""
-    alert_budget_logs: float | None = None
-    """The same for what is counted from log lines."""
-    tick_ms: int = 15_000
-    """Width of a tick. Every tick is closed once, in order, when the watermark passes its end."""
-    max_series: int = 1_000_000
-
-    def __post_init__(self) -> None:
-        """Refuse budgets that nobody can keep.
-
-        Raises
-        ------
-        ValueError
-            A budget is not a positive, finite number.
-        """
-        for budget in self.budgets.values():
-            if not 0 < budget < math.inf:
-                raise ValueError(f"an alert budget must be positive and finite, not {budget}")
-
-    @property
-    def budgets(self) -> dict[str, float]:
-        """Budget of each signal class, by `Signal.source`."""
-        edges, logs = self.alert_budget_edges, self.alert_budget_logs
-        return {
-            "metric": self.alert_budget,
-            "edge": self.alert_budget if edges is None else edges,
-            "log": self.alert_budget if logs is None else logs,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +117,7 @@ class Detector:
         last = watermark_ms // width * width
         if self.closed_ms is not None and last <= self.closed_ms:
             return []
-        due = _by_tick(self._hold.release(last), width)
+        due = by_tick(self._hold.release(last), width)
         lines = self._lines.release(last)
         said: list[Tick] = []
         for end in sorted({*due, *lines}):
@@ -303,7 +266,7 @@ class Detector:
 
     def _restore(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         self.late, self.closed_ms, self._minute = header["late"], header["closed_ms"], header["minute"]
-        tables, numbers, of_row, known = _identities(header, arrays)
+        tables, numbers, of_row, known = identities(header, arrays)
         self.catalog.restore(tables, numbers[:, :known])
         roster = self._roster
         rows = arrays["rows"]
@@ -332,46 +295,3 @@ class Detector:
 
 
 _NO_SAMPLES = SampleBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0))
-
-
-def _by_tick(due: SampleBatch, width: int) -> dict[int, SampleBatch]:
-    """Part samples by the end of their tick; as a rule they are of one, and nothing is copied."""
-    if not len(due):
-        return {}
-    first, last = tick_of(np.array([due.ts_ms.min(), due.ts_ms.max()]), width).tolist()
-    if first == last:
-        return {first: due}
-    ends = tick_of(due.ts_ms, width)
-    ticks = np.unique(ends).tolist()
-    order = np.argsort(ends, kind="stable")
-    begins = np.searchsorted(ends[order], ticks).tolist()
-    parts = [order[begin:end] for begin, end in zip(begins, [*begins[1:], len(order)], strict=True)]
-    return {
-        tick: SampleBatch(due.ts_ms[part], due.series[part], due.value[part])
-        for tick, part in zip(ticks, parts, strict=True)
-    }
-
-
-def _identities(
-    header: dict[str, Any], arrays: dict[str, NDArray[Any]]
-) -> tuple[list[Table], Numbers, NDArray[np.int32], int]:
-    """Return all series as words and numbers, which of them each row has, and how many the catalog knows."""
-    if "words" in header:
-        return spoken(header["words"]), arrays["names"], arrays["series"], header["catalog"]
-    series = [each and _spelled(each) for each in header["catalog"]]
-    known = len(series)
-    of_row = []
-    for each in header["rows"]:
-        if type(each) is int:
-            of_row.append(each)
-        else:
-            of_row.append(len(series) if each else -1)
-            series += [_spelled(each)] if each else []
-    words, numbers = packed(series)
-    return spoken(words), numbers, np.array(of_row, np.int32), known
-
-
-def _spelled(parts: list[Any]) -> Series:
-    """Return a series of a state of version 2."""
-    service, metric, instance, peer, unit, kind, version, labels = parts
-    return Series(service, metric, instance, peer, unit, Kind(kind), version, labels)

@@ -9,7 +9,8 @@ from correlator.engine import EngineConfig
 from correlator.incident import Abstention, Hypothesis, Incident
 from detectors.anomaly import Anomaly, Family, Signal
 from detectors.catalog import Catalog
-from detectors.pipeline import DetectorConfig, EdgeSeen, Tick
+from detectors.config import DetectorConfig
+from detectors.pipeline import EdgeSeen, Tick
 from streams.evaluation.figures import figures
 from streams.evaluation.run import run_blind
 from streams.evaluation.score import score

@@ -26,8 +26,6 @@ RETRIED = 4.0
 """A call that fails is tried at most so often: a larger rise of the load is no consequence of failures."""
 UNTRIED = 1.5
 """What a service stands anyway: it was built for the peak of the day."""
-BEFORE_MS = 20_000
-"""How much earlier than the failures the load must have risen; a sample of fifteen seconds and a little."""
 RISEN = 1.15
 """Ratio from which load is said to have risen."""
 SURE_SCORE = 3.0
@@ -57,6 +55,8 @@ class Rise(NamedTuple):
     times: float = 1.0
     onset_ms: int = 0
     score: float = 0.0
+    clearly_ms: int = 0
+    """How much later something must have begun to be said to follow."""
 
 
 def risen(mine: ServiceEvidence, caller: str | None = None, before_ms: int | None = None) -> Rise:
@@ -72,7 +72,7 @@ def risen(mine: ServiceEvidence, caller: str | None = None, before_ms: int | Non
             continue
         if anomaly.peak_score < SURE_SCORE or (before_ms is not None and anomaly.onset_ms > before_ms):
             continue
-        rise = Rise(ratio(episode), anomaly.onset_ms, anomaly.peak_score)
+        rise = Rise(ratio(episode), anomaly.onset_ms, anomaly.peak_score, episode.clearly_ms)
         if anomaly.signal.peer is None:
             own.append(rise)
         elif anomaly.signal.peer == mine.service and caller in (None, anomaly.service):
@@ -83,7 +83,7 @@ def risen(mine: ServiceEvidence, caller: str | None = None, before_ms: int | Non
 def tries(mine: ServiceEvidence, onset_ms: int) -> float:
     """How many times the usual load may be further tries: none of what rose clearly before calls failed."""
     failed = mine.groups.get("err")
-    if failed is None or failed.value <= FLOOR or failed.onset_ms >= onset_ms + BEFORE_MS:
+    if failed is None or failed.value <= FLOOR or failed.onset_ms >= onset_ms + failed.episode.clearly_ms:
         return UNTRIED
     return RETRIED
 
@@ -151,7 +151,7 @@ def rushed(caller: str, callee: str, scene: Scene) -> float:
 def pushed_by(caller: ServiceEvidence, callee: ServiceEvidence) -> float:
     """Share of a callee's trouble that the caller made by asking more of it than it was asked itself."""
     rise = risen(callee, caller.service)
-    asked = risen(caller, before_ms=rise.onset_ms + BEFORE_MS).times
+    asked = risen(caller, before_ms=rise.onset_ms + rise.clearly_ms).times
     return overload(rise.times / asked, tries(callee, rise.onset_ms)) if rise.times > asked else 0.0
 
 
