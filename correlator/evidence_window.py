@@ -37,7 +37,7 @@ FINE_MS = 60_000
 HOLD_MS = 30_000
 """What fine samples must show for so long, to open: a reload or a failover is over sooner."""
 CLEARLY_MS = 20_000
-"""No order is told of what began within it, however fine the samples are."""
+"""What began so much later followed, as far as can be told: a sample of 15 s and a little, or a coarser one."""
 LONE = 6.0
 """What a lone coarse sample pays, in powers of ten; detectors charge a lone minute 4."""
 
@@ -80,11 +80,6 @@ class Episode:
     def armed_until_ms(self) -> int:
         """Until when the episode is news: four minutes (or two samples), and longer while it grows."""
         return max(self.anomaly.first_ms + max(ARMED_MS, 2 * self.anomaly.interval_ms), self.grown_until_ms)
-
-    @property
-    def clearly_ms(self) -> int:
-        """How far apart two beginnings must lie for their order to be told: a sample and a third."""
-        return max(CLEARLY_MS, self.anomaly.interval_ms * 4 // 3)
 
     def confirmed_between(self, from_ms: int, to_ms: int) -> float:
         """As `score_between`, but a coarse or a fine sample must be borne out by those before it.

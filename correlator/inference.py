@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from correlator.evidence_window import Episode
+from correlator.evidence_window import CLEARLY_MS, Episode
 from correlator.service_evidence import FLOOR, OWN_VOICE, ServiceEvidence, Weight
 from correlator.significance import effect
 from correlator.topology import Topology
@@ -144,7 +144,7 @@ def demand(
             further_up = [moved[direction][c] for c in callers if c in moved[direction]]
             if direction == "up":
                 # What rose clearly later is asked for by those who try again.
-                after_ms = move.onset_ms + move.episode.clearly_ms
+                after_ms = move.onset_ms + CLEARLY_MS
                 further_up = [other for other in further_up if other.onset_ms < after_ms]
             if further_up:
                 continue  # demand moved further up as well: whoever moved it there is to blame

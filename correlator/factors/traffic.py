@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from correlator.evidence_window import Episode
+from correlator.evidence_window import CLEARLY_MS, Episode
 from correlator.factors.term import Candidate, Term
 from correlator.scene import Scene, once
 from correlator.service_evidence import FLOOR, ServiceEvidence
@@ -55,8 +55,6 @@ class Rise(NamedTuple):
     times: float = 1.0
     onset_ms: int = 0
     score: float = 0.0
-    clearly_ms: int = 0
-    """How much later something must have begun to be said to follow."""
 
 
 def risen(mine: ServiceEvidence, caller: str | None = None, before_ms: int | None = None) -> Rise:
@@ -72,7 +70,7 @@ def risen(mine: ServiceEvidence, caller: str | None = None, before_ms: int | Non
             continue
         if anomaly.peak_score < SURE_SCORE or (before_ms is not None and anomaly.onset_ms > before_ms):
             continue
-        rise = Rise(ratio(episode), anomaly.onset_ms, anomaly.peak_score, episode.clearly_ms)
+        rise = Rise(ratio(episode), anomaly.onset_ms, anomaly.peak_score)
         if anomaly.signal.peer is None:
             own.append(rise)
         elif anomaly.signal.peer == mine.service and caller in (None, anomaly.service):
@@ -83,7 +81,7 @@ def risen(mine: ServiceEvidence, caller: str | None = None, before_ms: int | Non
 def tries(mine: ServiceEvidence, onset_ms: int) -> float:
     """How many times the usual load may be further tries: none of what rose clearly before calls failed."""
     failed = mine.groups.get("err")
-    if failed is None or failed.value <= FLOOR or failed.onset_ms >= onset_ms + failed.episode.clearly_ms:
+    if failed is None or failed.value <= FLOOR or failed.onset_ms >= onset_ms + CLEARLY_MS:
         return UNTRIED
     return RETRIED
 
@@ -151,7 +149,7 @@ def rushed(caller: str, callee: str, scene: Scene) -> float:
 def pushed_by(caller: ServiceEvidence, callee: ServiceEvidence) -> float:
     """Share of a callee's trouble that the caller made by asking more of it than it was asked itself."""
     rise = risen(callee, caller.service)
-    asked = risen(caller, before_ms=rise.onset_ms + rise.clearly_ms).times
+    asked = risen(caller, before_ms=rise.onset_ms + CLEARLY_MS).times
     return overload(rise.times / asked, tries(callee, rise.onset_ms)) if rise.times > asked else 0.0
 
 
