@@ -37,7 +37,7 @@ FINE_MS = 60_000
 HOLD_MS = 30_000
 """What fine samples must show for so long, to open: a reload or a failover is over sooner."""
 CLEARLY_MS = 20_000
-"""What began so much later followed, as far as can be told: a sample of 15 s and a little, or a coarser one."""
+"""What began so much later followed: a sample of 15 s and a little, or one of coarser samples."""
 LONE = 6.0
 """What a lone coarse sample pays, in powers of ten; detectors charge a lone minute 4."""
 
