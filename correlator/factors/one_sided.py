@@ -1,12 +1,11 @@
 """One-sided: hardly anybody but one caller sees the trouble, and that caller is short of something itself.
 
-Of a callee's severity V the part s is gone without the words of its loudest caller X. Where s is a half or
-more and the callee does not say clearly itself that it is ill, .6·s·V·c/(c + 2) is taken off: c is what X
-shows of a shortage of its own (queues for a connection or a thread, CPU, memory) that did not begin after
-the trouble. Its pool may be too small, its process stuck, and the callee innocent. Where X waits for a
-callee that is not slow, a change of X that is nearer than any of the callee's adds twice what it is nearer.
-Where there is neither, the way to the callee stays suspect. X's own trouble is explained by the callee's
-that much less (`dependencies`).
+Of a callee's severity V the part s is gone without the words of its loudest caller X. Where the callee does
+not say clearly itself that it is ill, .6·s·V·c/(c + 2) is taken off: c is what X shows of a shortage of its
+own (queues for a connection or a thread, CPU, memory) that did not begin after the trouble. Its pool may be
+too small, its process stuck, and the callee innocent. Where X waits for a callee that is not slow, a change
+of X that is nearer than any of the callee's adds twice what it is nearer. Where there is neither, the way
+to the callee stays suspect. X's own trouble is explained by the callee's that much less (`dependencies`).
 """
 
 from __future__ import annotations
@@ -28,9 +27,6 @@ ORDINARY = 0.5
 """How much nearer a change must be: what acts late is near everybody."""
 WAITS = 2.0 * FLOOR
 """Waiting between the two; a callee that is dead refuses at once, and nobody waits for a connection."""
-LEAST_SAID = 0.5
-"""What only the witness says, of all that is said: below it others bear it out. Tried .3, .5, .7 on 403
-simulated faults: the first names differ in one or two."""
 ILL = frozenset({"err", "lat", "sat", "stale", "log", "flow"})
 """What a callee says of itself; that it works or holds a little more follows from more calls."""
 CLEAR = 2.0 * FLOOR
@@ -67,7 +63,7 @@ def doubt(service: str, scene: Scene) -> Doubt:
     left, caller = min((sum(v for _, v in mine.counted_without(c)), c) for c in mine.callers)
     said = 1.0 - left / whole
     witness = scene.evidence.get(caller)
-    if witness is None or said < LEAST_SAID or mine.own_word(ILL) > CLEAR:
+    if witness is None or mine.own_word(ILL) > CLEAR:
         return NONE
     strained = max(
         (

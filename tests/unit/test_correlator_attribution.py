@@ -58,11 +58,11 @@ def test_requests_in_flight_do_not_excuse_the_callee_but_a_queue_for_connections
     assert queueing < in_flight
 
 
-def pool(*, queue_min=1, own=3.0):
+def pool(*, queue_min=1, own=3.0, by=Family.CPU):
     """Web gets no connection to the store, which does a little more than usual; mobile hardly notices."""
     yield edge("web", "store")
     yield edge("mobile", "store")
-    yield seen("store", Family.CPU, 1.3, score=own, unit="{cpu}")
+    yield seen("store", by, 1.3, score=own, unit="{cpu}")
     yield seen("mobile", Family.CLIENT_LATENCY, 0.006, 0.005, peer="store", score=4.2)
     yield seen("web", Family.GAP, 1.5, 0.01, peer="store", score=7.0)
     yield seen("web", Family.ERROR, 85.0, 0.0, peer="store", score=14.0, unit="%")
@@ -80,6 +80,7 @@ def pool(*, queue_min=1, own=3.0):
         ({"queue_min": 4}, "store"),
         # The store says itself how ill it is.
         ({"own": 14.0}, "store"),
+        ({"own": 5.0, "by": Family.SATURATION}, "store"),
     ],
 )
 def test_a_queue_for_connections_is_the_callers_though_the_callee_is_a_little_busier(how, root):

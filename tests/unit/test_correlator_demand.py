@@ -31,6 +31,12 @@ def test_a_busy_processor_that_nobody_waits_for_is_no_root(waits, root):
     assert ranked(items)[0] == root
 
 
+def test_users_who_try_again_later_are_less_suspect_than_who_swamped_a_callee_first():
+    later = T0 + 4 * MINUTE
+    again = seen("front", Family.LOAD, 5.0, peer="web", unit="{call}", at_ms=later)
+    assert [s for s in ranked([*swamped(5.0), edge("front", "web"), again]) if s != "db"] == ["web", "front"]
+
+
 def repeated(upstream_min):
     """Web asks the database three times as often as usual until it fails; then users of web try again."""
     yield edge("front", "web")
