@@ -45,7 +45,7 @@ def amounts(pair: tuple[str, str], scene: Scene) -> dict[str, float]:
     """Shares of the caller's failures ("err") and delay ("lat") that its calls to the callee account for."""
     caller, callee = pair
     mine = scene.evidence.get(caller)
-    theirs = scene.evidence.get(callee)
+    theirs = scene.seen.get(callee)
     if mine is None or theirs is None:
         return {}
     own = [e for e in mine.episodes.values() if e.anomaly.signal.peer in (None, caller)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from correlator.evidence import Change
 from correlator.evidence_window import KEEP_CHANGES_MS
@@ -20,6 +21,19 @@ FOLLOW_MS = 240_000
 
 MOVED = 0.1
 """Change of confidence that is worth a revision: a number that people act on must be that of the evidence."""
+
+
+class Part(NamedTuple):
+    """Which services an incident's picture is of."""
+
+    reach: set[str] | None
+    """What it may be about; None where there is no topology: everything."""
+    elsewhere: set[str]
+    """What other incidents are about: no root of this one, but maybe the reason for some of its trouble."""
+
+    def holds(self, service: str) -> bool:
+        """Whether a service may be a root of the incident, or suffer from it."""
+        return (self.reach is None or service in self.reach) and service not in self.elsewhere
 
 
 def revise(
@@ -44,7 +58,7 @@ def revise(
         now_ms,
         state.onset_ms,
         state.interval_ms,
-        within=_own_part(memory, state),
+        part=_own_part(memory, state),
     )
     ranked = rank(scene, without)
     incident = compose(state, scene, ranked, memory.calibration, memory.domain)
@@ -116,11 +130,11 @@ def picture(
     onset_ms: int,
     interval_ms: int,
     news_from_ms: int | None = None,
-    within: Callable[[str], bool] | None = None,
+    part: Part | None = None,
 ) -> Scene:
     """The scene that is ranked: evidence of [from_ms, to_ms], changes and alerts up to `now_ms`.
 
-    `news_from_ms` discounts what was there before; `within` tells which services are in the picture.
+    `news_from_ms` discounts what was there before; `part` tells which services are in the picture.
     """
     episodes = (
         e
@@ -133,10 +147,12 @@ def picture(
     agreement(evidence, memory.topology, onset_ms)
     demand(evidence, memory.topology, from_ms, to_ms, onset_ms)
     unfelt_work(evidence, memory.window.felt)
-    if within is not None:
-        evidence = {service: mine for service, mine in evidence.items() if within(service)}
     for mine in evidence.values():
         mine.settle()
+    elsewhere = {}
+    if part is not None:
+        elsewhere = {service: mine for service, mine in evidence.items() if service in part.elsewhere}
+        evidence = {service: mine for service, mine in evidence.items() if part.holds(service)}
     changes: dict[str, list[Change]] = {}
     for change in memory.window.changes_between(onset_ms - KEEP_CHANGES_MS, now_ms):
         changes.setdefault(change.service, []).append(change)
@@ -151,6 +167,7 @@ def picture(
         alerts,
         memory.past,
         memory.window.heard,
+        elsewhere,
     )
 
 
@@ -162,8 +179,7 @@ def _reach(memory: Memory, state: OpenIncident) -> set[str] | None:
     return near | connected(state.top, memory.topology, state.onset_ms) if state.top else near
 
 
-def _own_part(memory: Memory, state: OpenIncident) -> Callable[[str], bool]:
-    """Tell which services belong to an incident's picture: within reach, and not another incident's."""
+def _own_part(memory: Memory, state: OpenIncident) -> Part:
     near = _reach(memory, state)
     until = state.closed_ms or state.last_growth_ms + state.growth_ms
     others = {
@@ -175,7 +191,7 @@ def _own_part(memory: Memory, state: OpenIncident) -> Callable[[str], bool]:
         and (other.closed_ms is None or other.closed_ms >= state.onset_ms)
         for service in other.services
     } - state.services
-    return lambda service: (near is None or service in near) and service not in others
+    return Part(near, others)
 
 
 def _what_changed(state: OpenIncident, top: str | None, confidence: float, late: bool) -> str:

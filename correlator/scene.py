@@ -39,6 +39,8 @@ class Scene:
     past: Past = field(default_factory=Past)
     heard: frozenset[str] | set[str] = frozenset()
     """Services that ever deviated in a signal of their own: they have telemetry."""
+    elsewhere: dict[str, ServiceEvidence] = field(default_factory=dict)
+    """What other incidents are about: no candidates here, but they may explain what is seen here."""
     answers: dict[tuple[str, Any], Any] = field(default_factory=dict)
     """What was asked of the scene before; see `once`."""
     _callees: dict[str, list[Neighbour]] = field(default_factory=dict)
@@ -57,6 +59,11 @@ class Scene:
         if found is None:
             found = self._callers[service] = self.topology.callers(service, self.onset_ms)
         return found
+
+    @cached_property
+    def seen(self) -> dict[str, ServiceEvidence]:
+        """All evidence, of whichever incident."""
+        return {**self.elsewhere, **self.evidence}
 
     def severity(self, service: str) -> float:
         """V of a service in this scene, 0 where nothing is known."""

@@ -78,11 +78,8 @@ def explained(service: str, scene: Scene) -> tuple[float, str]:
         return 0.0, ""
     total = 0.0
     by_callee: dict[str, float] = {}
-    callees = [
-        (n, dict(scene.evidence[n.service].counted()))
-        for n in scene.callees(service)
-        if n.service in scene.evidence
-    ]
+    seen = scene.seen  # what is another incident's may well be why this service waits
+    callees = [(n, dict(seen[n.service].counted())) for n in scene.callees(service) if n.service in seen]
     for group, value in mine.counted():
         share = SHARE.get(group, 0.0)
         if group in ("out", "latc"):
@@ -94,13 +91,13 @@ def explained(service: str, scene: Scene) -> tuple[float, str]:
         signal = mine.groups[group].episode.anomaly.signal
         for neighbour, theirs in callees:
             if signal.peer == neighbour.service:  # what X says of Y cannot confirm itself
-                theirs = dict(scene.evidence[neighbour.service].counted_without(service))
+                theirs = dict(seen[neighbour.service].counted_without(service))
             force = max((force_of.get(g, 0.0) * v for g, v in theirs.items()), default=0.0)
             accounted = (1.0 - math.exp(-((force / 2.0) ** 2))) * neighbour.belief
             enough = amounts((service, neighbour.service), scene).get(AMOUNT.get(group, ""), 0.0)
             accounted = max(accounted, enough * neighbour.belief)
             accounted *= 1.0 - max(
-                pushed_by(mine, scene.evidence[neighbour.service]), rushed(service, neighbour.service, scene)
+                pushed_by(mine, seen[neighbour.service]), rushed(service, neighbour.service, scene)
             )
             doubted = doubt(neighbour.service, scene)
             if doubted.witness == service:
@@ -120,7 +117,7 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
     if total <= 0.0:
         return None
     whole = scene.severity(candidate.service)
-    strongest = max(scene.evidence[name].groups.values(), key=lambda g: g.value)
+    strongest = max(scene.seen[name].groups.values(), key=lambda g: g.value)
     return Term(
         total,
         -total,

@@ -75,6 +75,21 @@ def test_what_is_left_of_the_second_does_not_go_back_to_the_first():
     assert "db" in second.services
 
 
+def test_what_a_caller_suffers_of_the_second_does_not_make_it_the_root_of_the_first():
+    slow = [
+        *lasting("api", Family.CPU, 10, length=12, score=6.0),
+        *lasting("api", Family.LATENCY, 10, length=12, score=4.0),
+        *lasting("web", Family.LATENCY, 10, length=12, score=4.0),
+    ]
+    store = later_at("store", 12)
+    suffers = [
+        reading
+        for family in (Family.ERROR, Family.SATURATION, Family.LOG)
+        for reading in lasting("web", family, 12, length=6, score=12.0)
+    ]
+    assert opened([edge("web", "api"), edge("web", "store"), *slow, *store, *suffers]) == ["api", "store"]
+
+
 def test_the_two_stay_two_over_a_restart_and_however_long_both_last():
     engine, kept = Engine("shop"), []
     for item in [*shop(), *later_at("db")]:
