@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from correlator.apart import beside
+from correlator.apart import APART_MS, beside
 from correlator.grouping import JOIN_AT, OpenIncident, connected, surroundings
 from correlator.incident import incident_id
 from correlator.memory import Memory
@@ -88,11 +88,12 @@ def merge(memory: Memory, now_ms: int) -> list[OpenIncident]:
                 continue
             if older.id in younger.apart_from:
                 continue
-            bridged = older.services & younger.services or (
-                younger.top in connected(older.top, memory.topology, now_ms)
-                or older.top in connected(younger.top, memory.topology, now_ms)
+            bridged = younger.top in connected(older.top, memory.topology, now_ms) or older.top in connected(
+                younger.top, memory.topology, now_ms
             )
-            if bridged:
+            # Two troubles may share who suffers; what began together and shares it is taken for one.
+            together = abs(younger.onset_ms - older.onset_ms) < max(APART_MS, 2 * older.interval_ms)
+            if bridged or (together and older.services & younger.services):
                 older.services |= younger.services
                 older.evidence |= younger.evidence
                 older.supersedes += (younger.id,)

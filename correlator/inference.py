@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from correlator.evidence_window import CLEARLY_MS, Episode
 from correlator.service_evidence import FLOOR, OWN_VOICE, ServiceEvidence, Weight
-from correlator.significance import effect
+from correlator.significance import effect, ratio
 from correlator.topology import Topology
 from detectors.anomaly import Family
 
@@ -34,6 +34,8 @@ SERVED = frozenset({Family.LATENCY, Family.OWN_TIME})
 DEMAND = frozenset({Family.LOAD, Family.IO})
 AMPLIFIED = frozenset({Family.LOAD})
 """More bytes may be the callee's own doing; more requests are not."""
+PASSED_ON = 2.0
+"""Up to so many times what is asked of a service it may ask of a callee: no two requests cost the same."""
 
 
 def time_between(evidence: Mapping[str, ServiceEvidence], from_ms: int, to_ms: int) -> None:
@@ -134,21 +136,26 @@ def demand(
     Demand is made by callers: its change at a callee is evidence about them, not about it. Of more
     requests those callers are blamed whose calls are seen to rise; where nobody sees them, a callee with
     k callers speaks 1/k for each. Callers whose own demand moved the same way pass it on and are not
-    blamed, unless it moved clearly later: then they are asked again for what failed. An entry whose users
-    went away, or came, blames nobody.
+    blamed, unless they ask `PASSED_ON` times what they were asked, or it moved clearly later: then they are
+    asked again for what failed. An entry whose users went away, or came, blames nobody.
     """
     moved = {"up": _moved(evidence, "up", from_ms, to_ms), "down": _moved(evidence, "down", from_ms, to_ms)}
     for direction, weight in (("down", STARVES), ("up", AMPLIFIES)):
         for service, move in moved[direction].items():
             callers = [n.service for n in topology.callers(service, at_ms)]
-            further_up = [moved[direction][c] for c in callers if c in moved[direction]]
+            further_up = {c: moved[direction][c] for c in callers if c in moved[direction]}
+            asking: list[str] = []
             if direction == "up":
                 # What rose clearly later is asked for by those who try again.
                 after_ms = move.onset_ms + CLEARLY_MS
-                further_up = [other for other in further_up if other.onset_ms < after_ms]
+                further_up = {c: other for c, other in further_up.items() if other.onset_ms < after_ms}
+                asking = [c for c in callers if c in move.by_caller]
             if further_up:
-                continue  # demand moved further up as well: whoever moved it there is to blame
-            asking = [c for c in callers if c in move.by_caller] if direction == "up" else []
+                # Demand moved further up as well: whoever moved it there is to blame, and who made it more.
+                asked = {c: further_up[c].times if c in further_up else 1.0 for c in asking}
+                asking = [c for c in asking if ratio(move.by_caller[c][1]) >= PASSED_ON * asked[c]]
+                if not asking:
+                    continue
             for caller in asking or callers:
                 held = evidence.get(caller)
                 if held is None:
@@ -167,6 +174,8 @@ class Move(NamedTuple):
     """The strongest sign of it."""
     onset_ms: int
     """Of the earliest sign."""
+    times: float
+    """The largest rise that any sign shows."""
     by_caller: dict[str, tuple[float, Episode]]
     """The strongest sign on the way from each caller."""
 
@@ -194,5 +203,7 @@ def _moved(evidence: dict[str, ServiceEvidence], direction: str, from_ms: int, t
         for each, _, episode in sorted(signs, key=lambda s: s[:2]):
             if episode.anomaly.signal.peer is not None:
                 by_caller[episode.anomaly.service] = each, episode
-        found[service] = Move(score, strongest, min(e.anomaly.onset_ms for _, _, e in signs), by_caller)
+        onset_ms = min(e.anomaly.onset_ms for _, _, e in signs)
+        times = max(1.0, *(ratio(e) for _, _, e in signs))
+        found[service] = Move(score, strongest, onset_ms, times, by_caller)
     return found

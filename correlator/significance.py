@@ -34,6 +34,13 @@ def effect(episode: Episode) -> float:
     return min(1.0, max(LEAST, (observed / expected - 1.0) / full))
 
 
+def ratio(episode: Episode) -> float:
+    """Observed over expected at the episode's worst; 1 where nothing was expected."""
+    if episode.worst is None or episode.worst[2] <= 0.0:
+        return 1.0
+    return max(0.0, episode.worst[1] / episode.worst[2])
+
+
 BUSY_UTILISATION = 0.7
 """From here on a processor makes its users wait (M/M/1: more than two service times)."""
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from correlator.evidence_window import CLEARLY_MS, Episode
+from correlator.evidence_window import CLEARLY_MS
 from correlator.factors.term import Candidate, Term
 from correlator.scene import Scene, once
 from correlator.service_evidence import FLOOR, ServiceEvidence
+from correlator.significance import ratio
 from detectors.anomaly import Family
 
 NAME = "traffic"
@@ -35,13 +36,6 @@ and whatever its rarity, more faults of 44 simulated systems were mistaken for r
 PASSED_ON = 0.5
 """Part of a rush that a service below is thought to get where nothing tells; tried .5, .65, .8."""
 HOPS = 4
-
-
-def ratio(episode: Episode) -> float:
-    """Observed over expected at the episode's worst; 1 where nothing was expected."""
-    if episode.worst is None or episode.worst[2] <= 0.0:
-        return 1.0
-    return max(0.0, episode.worst[1] / episode.worst[2])
 
 
 def overload(risen: float, tried: float = RETRIED) -> float:

@@ -3,7 +3,9 @@
 import pytest
 
 from correlator import Engine
+from correlator.assignment import merge
 from correlator.evidence_window import EvidenceWindow
+from correlator.grouping import OpenIncident
 from detectors.anomaly import Family
 from tests.hand_made import MINUTE, STEP, T0, edge, ids, lasting, progress, run
 
@@ -136,3 +138,17 @@ def test_samples_of_five_minutes_do_not_say_which_of_two_began_later():
 
     assert opened(coarse([*shop(), *later_at("db", 25)])) == ["api"]
     assert len(opened([*shop(), *later_at("db", 19)])) == 2
+
+
+@pytest.mark.parametrize(("later_min", "gone"), [(0, ["younger"]), (3, [])])
+def test_two_that_share_who_suffers_are_one_only_if_they_began_together(later_min, gone):
+    engine, _ = run([edge("web", "api"), edge("web", "x"), edge("x", "db")], T0 + MINUTE)
+    memory = engine.memory
+    for number, (name, top) in enumerate((("older", "api"), ("younger", "db"))):
+        onset_ms = T0 + number * later_min * MINUTE
+        opened_ms = onset_ms + number * MINUTE
+        services = {top, "web"}
+        memory.incidents[name] = OpenIncident(
+            name, opened_ms, onset_ms, T0 + 5 * MINUTE, STEP, services, top=top
+        )
+    assert [state.id for state in merge(memory, T0 + 6 * MINUTE)] == gone

@@ -65,3 +65,21 @@ def blamed_for_asking(items):
 @pytest.mark.parametrize(("upstream_min", "blamed"), [(3, {"web"}), (1, set())])
 def test_who_asks_more_is_blamed_and_no_other_caller_unless_more_was_asked_of_it_before(upstream_min, blamed):
     assert blamed_for_asking(repeated(upstream_min)) == blamed
+
+
+def passed_on(asked, asks):
+    """Front asks `asked` times as much of web as usual, and web `asks` times as much of the database."""
+    yield edge("front", "web")
+    yield edge("web", "db")
+    yield seen("front", Family.LOAD, asked, peer="web", unit="{call}")
+    yield seen("web", Family.LOAD, asked, unit="{call}")
+    yield seen("web", Family.LOAD, asks, peer="db", unit="{call}")
+    yield seen("db", Family.CPU, asks, unit="{cpu}")
+    yield seen("db", Family.SATURATION, asks)
+
+
+@pytest.mark.parametrize(("asked", "asks", "blamed"), [(1.4, 40.0, True), (2.0, 3.0, False)])
+def test_who_makes_much_more_of_what_it_is_asked_is_blamed_though_it_is_asked_more_itself(
+    asked, asks, blamed
+):
+    assert (ranked(passed_on(asked, asks))[0] == "web") is blamed
