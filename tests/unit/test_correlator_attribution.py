@@ -5,7 +5,7 @@ import pytest
 from correlator import Engine
 from correlator.evidence import Change, ChangeKind, EdgeSource, Progress
 from detectors.anomaly import Family
-from tests.hand_made import T0, edge, ranked, seen
+from tests.hand_made import MINUTE, T0, edge, ranked, seen
 
 
 def failing(caller_share, callee_share):
@@ -179,3 +179,32 @@ def test_a_rush_of_users_is_the_root_of_what_it_swamps_unless_failures_came_firs
     found = engine.rank_at(T0).hypotheses
     assert found[0].service == root
     assert ("traffic" in {h.kind for h in found}) == (root == "web")
+
+
+def waits_for_a_provider(waited_s, *, heard):
+    """Web takes a second longer, fills its queues and complains, while it waits longer for a provider."""
+    yield edge("mobile", "web")
+    yield edge("web", "provider")
+    yield seen("web", Family.CLIENT_LATENCY, waited_s, 0.1, peer="provider", score=7.0)
+    yield seen("web", Family.LATENCY, 1.1, 0.1)
+    yield seen("web", Family.SATURATION, 5.1, 0.1, score=4.0)
+    yield seen("web", Family.LOG, 40.0, 0.1, unit="{line}", source="log")
+    if heard:
+        yield seen("provider", Family.MEMORY, 5.1, 0.1, score=1.8, at_ms=T0 - 120 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "heard", "root"),
+    [
+        # All that web lost it lost waiting.
+        (1.1, True, "provider"),
+        # It lost more than that, and whoever has telemetry would say what ails it.
+        (0.4, True, "web"),
+        # Whoever has none cannot.
+        (0.4, False, "provider"),
+    ],
+)
+def test_a_callee_is_judged_by_what_is_lost_on_it_and_not_by_telemetry_that_it_cannot_have(
+    waited_s, heard, root
+):
+    assert ranked(waits_for_a_provider(waited_s, heard=heard))[0] == root
