@@ -45,7 +45,10 @@ def beside(
     }
     if not state.grows(now_ms) or not any(p.value >= threshold for p in related):
         return claimed
-    return claimed | _of_its_own(memory, state, threshold, now_ms)
+    leaving = _of_its_own(memory, state, threshold, now_ms)
+    if state.services <= leaving:
+        return claimed  # what alone an incident is about cannot leave it
+    return claimed | leaving
 
 
 def _of_its_own(memory: Memory, state: OpenIncident, threshold: float, now_ms: int) -> set[str]:

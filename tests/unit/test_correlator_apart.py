@@ -3,9 +3,12 @@
 import pytest
 
 from correlator import Engine
+from correlator.apart import beside
 from correlator.assignment import merge
 from correlator.evidence_window import EvidenceWindow
 from correlator.grouping import OpenIncident
+from correlator.opening import OPEN_AT
+from correlator.present import pressures, weigh_now
 from detectors.anomaly import Family
 from tests.hand_made import MINUTE, STEP, T0, edge, ids, lasting, progress, run
 
@@ -152,3 +155,14 @@ def test_two_that_share_who_suffers_are_one_only_if_they_began_together(later_mi
             name, opened_ms, onset_ms, T0 + 5 * MINUTE, STEP, services, top=top
         )
     assert [state.id for state in merge(memory, T0 + 6 * MINUTE)] == gone
+
+
+@pytest.mark.parametrize(("about", "leave"), [({"api", "db"}, {"db"}), ({"db"}, set())])
+def test_what_alone_an_incident_is_about_cannot_leave_it(about, leave):
+    engine, _ = run([*shop(), *later_at("db")], T0 + 17 * MINUTE)
+    memory, now_ms = engine.memory, T0 + 17 * MINUTE
+    first, second = memory.in_order()
+    del memory.incidents[second.id]
+    first.services = about
+    waiting = pressures(memory, weigh_now(memory, now_ms, memory.live.values()), now_ms)
+    assert beside(memory, first, [waiting["db"]], OPEN_AT, now_ms) == leave
