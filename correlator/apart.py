@@ -45,10 +45,9 @@ def beside(
     }
     if not state.grows(now_ms) or not any(p.value >= threshold for p in related):
         return claimed
-    leaving = _of_its_own(memory, state, threshold, now_ms)
-    if state.services <= leaving:
-        return claimed  # what alone an incident is about cannot leave it
-    return claimed | leaving
+    apart = claimed | _of_its_own(memory, state, threshold, now_ms)
+    # All that an incident is about cannot be another's.
+    return apart - state.services if state.services <= apart else apart
 
 
 def _of_its_own(memory: Memory, state: OpenIncident, threshold: float, now_ms: int) -> set[str]:

@@ -63,8 +63,7 @@ def assign(memory: Memory, now_ms: int, open_at: float) -> set[str]:
             continue
         for state in left.get(first.service, ()):
             opened.apart_from += (state.id,)
-            if len(state.services) > 1:  # an incident is about something
-                state.services.discard(first.service)
+            state.services.discard(first.service)
         near = surroundings([first.service], topology, now_ms)
         for p in waiting:
             if p.value >= JOIN_AT and (p.service in near or not len(topology)):

@@ -78,7 +78,6 @@ def summary(scored: Scored, scene: Scene) -> str:
     return text
 
 
-EXTERNAL_KINDS = frozenset({"external", "remote", "third_party"})
 JOB_COUNTS = 0.4
 """Contribution from which a running job is part of the hypothesis rather than a neighbour in time."""
 NEAR = 1.2
@@ -107,7 +106,7 @@ def kind_of(scored: Scored, scene: Scene) -> CauseKind:
     own = (1.0 + unexplained_share(scored.candidate.service, scene)) / 2.0
     if adds("change_proximity") * own >= NEAR and _harmed(scored, scene):
         return CauseKind.CHANGE
-    if scene.topology.kind(scored.candidate.service) in EXTERNAL_KINDS:
+    if scene.topology.is_external(scored.candidate.service):
         return CauseKind.EXTERNAL
     mine = scene.evidence.get(scored.candidate.service)
     if mine is not None and mine.strong_groups[:1] == ["gap"]:

@@ -39,6 +39,8 @@ BELIEF_FLOOR = 0.2
 FLOW_CONFIRMATION_MS = 120_000
 """A flow must persist this long: addresses are reused within seconds of a pod's death (coroot#536)."""
 
+EXTERNAL_KINDS = frozenset({"external", "remote", "third_party"})
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -127,6 +129,10 @@ class Topology:
     def kind(self, service: str) -> str | None:
         """What the entity is (redis, queue, …), as last stated by a caller of it."""
         return self._kinds.get(service)
+
+    def is_external(self, service: str) -> bool:
+        """Whether it is others': a provider, of whom only those who call it can speak."""
+        return self._kinds.get(service) in EXTERNAL_KINDS
 
     def apply(self, edge: Edge, believed_ms: int | None = None) -> None:
         """Take a statement: a repeated one is seen again, a different one supersedes the source's former.

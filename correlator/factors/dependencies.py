@@ -106,13 +106,12 @@ def explained(service: str, scene: Scene) -> tuple[float, str]:
             doubted = doubt(neighbour.service, scene)
             if doubted.witness == service:
                 accounted *= 1.0 - doubted.share
-            if enough >= 1.0:
-                accounted *= 1.0 + COMPLETE * neighbour.belief * (1.0 / share - 1.0)
+            accounted *= share + (COMPLETE * (1.0 - share) if enough >= 1.0 else 0.0)
             if accounted > best:
                 best, name = accounted, neighbour.service
         if best > 0.0:
-            total += share * value * best
-            by_callee[name] = by_callee.get(name, 0.0) + share * value * best
+            total += value * best
+            by_callee[name] = by_callee.get(name, 0.0) + value * best
     name = max(by_callee, key=lambda n: (by_callee[n], n)) if by_callee else ""
     return total, name
 

@@ -80,19 +80,38 @@ def test_what_is_left_of_the_second_does_not_go_back_to_the_first():
     assert "db" in second.services
 
 
-def test_what_a_caller_suffers_of_the_second_does_not_make_it_the_root_of_the_first():
-    slow = [
+def slow_api():
+    """Web calls api and a store; api is slow from minute 10 on, and web a little."""
+    return [
+        edge("web", "api"),
+        edge("web", "store"),
         *lasting("api", Family.CPU, 10, length=12, score=6.0),
         *lasting("api", Family.LATENCY, 10, length=12, score=4.0),
         *lasting("web", Family.LATENCY, 10, length=12, score=4.0),
     ]
-    store = later_at("store", 12)
+
+
+def test_what_a_caller_suffers_of_the_second_does_not_make_it_the_root_of_the_first():
     suffers = [
         reading
         for family in (Family.ERROR, Family.SATURATION, Family.LOG)
         for reading in lasting("web", family, 12, length=6, score=12.0)
     ]
-    assert opened([edge("web", "api"), edge("web", "store"), *slow, *store, *suffers]) == ["api", "store"]
+    assert opened([*slow_api(), *later_at("store", 12), *suffers]) == ["api", "store"]
+
+
+def test_calls_to_the_second_that_fail_as_often_as_a_caller_does_explain_it_in_the_first():
+    busy = [
+        *lasting("store", Family.CPU, 12, length=6, score=6.0),
+        *lasting("store", Family.SATURATION, 12, length=6, score=6.0),
+    ]
+    failed = {"length": 6, "observed": 60.0, "expected": 0.0}
+    suffers = [
+        *lasting("web", Family.ERROR, 12, peer="store", score=2.5, **failed),
+        *lasting("web", Family.ERROR, 12, score=8.0, **failed),
+        *lasting("web", Family.LOG, 12, length=6, score=8.0),
+    ]
+    assert opened([*slow_api(), *busy, *suffers]) == ["api", "store"]
 
 
 def test_the_two_stay_two_over_a_restart_and_however_long_both_last():
@@ -143,8 +162,11 @@ def test_samples_of_five_minutes_do_not_say_which_of_two_began_later():
     assert len(opened([*shop(), *later_at("db", 19)])) == 2
 
 
-@pytest.mark.parametrize(("later_min", "gone"), [(0, ["younger"]), (3, [])])
-def test_two_that_share_who_suffers_are_one_only_if_they_began_together(later_min, gone):
+@pytest.mark.parametrize(
+    ("later_min", "interval_ms", "gone"),
+    [(0, STEP, ["younger"]), (3, STEP, []), (3, 5 * MINUTE, ["younger"])],
+)
+def test_two_that_share_who_suffers_are_one_only_if_they_began_together(later_min, interval_ms, gone):
     engine, _ = run([edge("web", "api"), edge("web", "x"), edge("x", "db")], T0 + MINUTE)
     memory = engine.memory
     for number, (name, top) in enumerate((("older", "api"), ("younger", "db"))):
@@ -152,7 +174,7 @@ def test_two_that_share_who_suffers_are_one_only_if_they_began_together(later_mi
         opened_ms = onset_ms + number * MINUTE
         services = {top, "web"}
         memory.incidents[name] = OpenIncident(
-            name, opened_ms, onset_ms, T0 + 5 * MINUTE, STEP, services, top=top
+            name, opened_ms, onset_ms, T0 + 5 * MINUTE, interval_ms, services, top=top
         )
     assert [state.id for state in merge(memory, T0 + 6 * MINUTE)] == gone
 

@@ -181,10 +181,10 @@ def test_a_rush_of_users_is_the_root_of_what_it_swamps_unless_failures_came_firs
     assert ("traffic" in {h.kind for h in found}) == (root == "web")
 
 
-def waits_for_a_provider(waited_s, *, heard):
+def waits_for_a_provider(waited_s, kind, heard):
     """Web takes a second longer, fills its queues and complains, while it waits longer for a provider."""
     yield edge("mobile", "web")
-    yield edge("web", "provider")
+    yield edge("web", "provider").model_copy(update={"callee_kind": kind})
     yield seen("web", Family.CLIENT_LATENCY, waited_s, 0.1, peer="provider", score=7.0)
     yield seen("web", Family.LATENCY, 1.1, 0.1)
     yield seen("web", Family.SATURATION, 5.1, 0.1, score=4.0)
@@ -194,17 +194,19 @@ def waits_for_a_provider(waited_s, *, heard):
 
 
 @pytest.mark.parametrize(
-    ("waited_s", "heard", "root"),
+    ("waited_s", "kind", "heard", "root"),
     [
         # All that web lost it lost waiting.
-        (1.1, True, "provider"),
-        # It lost more than that, and whoever has telemetry would say what ails it.
-        (0.4, True, "web"),
-        # Whoever has none cannot.
-        (0.4, False, "provider"),
+        (1.1, "service", False, "provider"),
+        # It lost more than that, and a service of our own would say what ails it.
+        (0.4, "service", False, "web"),
+        # A stranger cannot,
+        (0.4, "external", False, "provider"),
+        # unless it is measured here, too.
+        (0.4, "external", True, "web"),
     ],
 )
 def test_a_callee_is_judged_by_what_is_lost_on_it_and_not_by_telemetry_that_it_cannot_have(
-    waited_s, heard, root
+    waited_s, kind, heard, root
 ):
-    assert ranked(waits_for_a_provider(waited_s, heard=heard))[0] == root
+    assert ranked(waits_for_a_provider(waited_s, kind, heard))[0] == root
