@@ -81,16 +81,13 @@ def merge(memory: Memory, now_ms: int) -> list[OpenIncident]:
         Those that are no more, each with `merged_into` set.
     """
     growing = [s for s in memory.in_order() if s.grows(now_ms) and s.top]
+    reach = {s.id: connected(s.top, memory.topology, now_ms) for s in growing if s.top}
     gone = []
     for position, older in enumerate(growing):
         for younger in growing[position + 1 :]:
-            if older.merged_into or younger.merged_into or not older.top or not younger.top:
+            if older.merged_into or younger.merged_into or older.id in younger.apart_from:
                 continue
-            if older.id in younger.apart_from:
-                continue
-            bridged = younger.top in connected(older.top, memory.topology, now_ms) or older.top in connected(
-                younger.top, memory.topology, now_ms
-            )
+            bridged = younger.top in reach[older.id] or older.top in reach[younger.id]
             # Two troubles may share who suffers; what began together and shares it is taken for one.
             together = abs(younger.onset_ms - older.onset_ms) < max(APART_MS, 2 * older.interval_ms)
             if bridged or (together and older.services & younger.services):
