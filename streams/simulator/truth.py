@@ -101,9 +101,15 @@ class Shadow:
 
     @property
     def symptom(self) -> str | None:
-        """The service that suffers most, by latency and errors; None if none does."""
-        loudest = self.worst.max(initial=0.0)
-        names = (self.system.services[row].name for row in np.nonzero(self.worst == loudest)[0])
+        """Of the services that it reached the one that suffers most, by latency and errors, if any does.
+
+        What differed for a single interval was not reached: no way would lead there.
+        """
+        reached = {hop["service"] for hop in self._path()}
+        hit = np.array([service.name in reached for service in self.system.services])
+        worst = np.where(hit, self.worst, 0.0)
+        loudest = worst.max(initial=0.0)
+        names = (self.system.services[row].name for row in np.nonzero(worst == loudest)[0])
         return min(names) if loudest > HARM else None
 
     @property

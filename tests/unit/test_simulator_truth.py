@@ -54,6 +54,20 @@ def test_what_failed_in_a_fault_works_again_before_the_next(tmp_path):
     assert np.quantile(failing[busy], 0.99) < 0.1
 
 
+def test_the_one_who_suffers_most_is_on_the_way_of_the_fault(tmp_path):
+    """A cache that answers again after a single interval has hit nobody for two: nobody can be led there."""
+    kinds = ("cache_stampede", "bad_deploy")
+    plan = campaign_plan(1, CampaignOptions(seed=5, faults=5, hours=0.5, services=10, kinds=kinds))
+    path = simulate(plan, tmp_path / "w", 500_016)
+    named = []
+    for truth in lines(path / "truth.jsonl"):
+        on_the_way = {hop["service"] for hop in truth["path"]}
+        named.append(truth["symptom_service"])
+        assert named[-1] is None or named[-1] in on_the_way
+    assert any(named)
+    assert not all(named)
+
+
 def test_a_limit_of_last_week_leaves_enough_for_every_hour_before_its_day():
     kinds = ("old_config_new_load",)
     plan = campaign_plan(1, CampaignOptions(seed=7303, faults=3, hours=12.0, services=12, kinds=kinds))
