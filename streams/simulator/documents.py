@@ -38,7 +38,7 @@ def write_documents(
     write_lines(out / "labels.jsonl", (shadow.label() for shadow in shadows if shadow.harmful))
     write_lines(out / "truth.jsonl", (shadow.record(innocent) for shadow in shadows))
     write_object(out / "topology.json", declared_topology(plan.system))
-    ignored = list(unrest)
+    ignored = [*unrest, *(shadow.stretch() for shadow in shadows if shadow.spared)]
     if plan.cold_until_s > plan.start_s:
         cold = {"start_ms": round(plan.start_s * 1000), "end_ms": round(plan.cold_until_s * 1000)}
         ignored.insert(0, cold | {"why": "first sight of the system"})

@@ -61,6 +61,8 @@ SYMPTOMS = ("p95_s", "error_rate", "pending", "used", "rate", "depth")
 """Signs that a mere sufferer shows too."""
 OF_LOAD = ("rate", "cpu", "memory", "io_util")
 """Signs that mere demand leaves wherever it comes along."""
+FILLING = frozenset({"memory", "up_share"})
+"""Signs of what will do harm if it is let go on."""
 PERSISTENT = 2
 HARM = 0.1
 
@@ -116,6 +118,19 @@ class Shadow:
     def harmful(self) -> bool:
         """Whether anybody was worse off, by a tenth in latency or a fortieth of all requests failed."""
         return bool(self.worst.max(initial=0.0) > HARM)
+
+    @property
+    def spared(self) -> bool:
+        """Whether it filled the root's memory, or killed instances, but was over before it harmed anybody."""
+        return not self.harmful and bool(FILLING & self.seen.get(self.fault.root_service, {}).keys())
+
+    def stretch(self) -> dict[str, object]:
+        """As `ignore.jsonl` has a fault that is no label, though whoever speaks of it is not wrong."""
+        return {
+            "start_ms": round(self.fault.start_s * 1000),
+            "end_ms": round(self.fault.end_s * 1000),
+            "why": f"{self.fault.kind} of {self.fault.root_service}: nobody was worse off yet",
+        }
 
     def label(self) -> dict[str, object]:
         """As `labels.jsonl` has it."""

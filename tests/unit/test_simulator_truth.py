@@ -68,6 +68,19 @@ def test_the_one_who_suffers_most_is_on_the_way_of_the_fault(tmp_path):
     assert not all(named)
 
 
+def test_a_leak_that_was_stopped_before_it_hurt_is_neither_a_label_nor_a_false_alarm(tmp_path):
+    plan = campaign_plan(1, CampaignOptions(seed=2, faults=5, hours=0.3, services=10, kinds=("memory_leak",)))
+    path = simulate(plan, tmp_path / "w", 200_007)
+    spared = [truth for truth in lines(path / "truth.jsonl") if not truth["harmful"]]
+    assert spared
+    labelled = {label["fault_id"] for label in lines(path / "labels.jsonl")}
+    ignored = {(line["start_ms"], line["end_ms"]) for line in lines(path / "ignore.jsonl")}
+    for truth in spared:
+        assert truth["fault_id"] not in labelled
+        assert (truth["start_ms"], truth["end_ms"]) in ignored
+    assert len(ignored) == 1 + len(spared)  # the first is that of a system seen for the first time
+
+
 def test_a_limit_of_last_week_leaves_enough_for_every_hour_before_its_day():
     kinds = ("old_config_new_load",)
     plan = campaign_plan(1, CampaignOptions(seed=7303, faults=3, hours=12.0, services=12, kinds=kinds))
