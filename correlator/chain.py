@@ -11,8 +11,6 @@ from correlator.scene import Scene
 from correlator.service_evidence import FLOOR, ServiceEvidence
 
 LONGEST = 6
-SERVING = frozenset({None, "service"})
-"""Kinds of entities that have users of their own; a datastore's suffering is its callers'."""
 FELT = 1.0
 """e times the latency, or a quarter of the requests failed: for less the way goes on no further."""
 NOTED = 0.2
@@ -29,7 +27,7 @@ def chain(root: str, scene: Scene) -> tuple[Hop, ...]:
     that show it.
     """
     parents, depth = _spread(root, scene)
-    served = [s for s in depth if s == root or scene.topology.kind(s) in SERVING]
+    served = [s for s in depth if s == root or scene.topology.serves(s)]
     loudest = max(served, key=lambda s: (round(loudness(s, scene), 3), -depth[s], scene.severity(s), s))
     path = _onward(_way(loudest, parents, scene), depth, scene)
     if len(path) == 1:

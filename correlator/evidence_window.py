@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from correlator.climbing import grows
 from correlator.evidence import Alert, Change
 from detectors.anomaly import Anomaly, Family
 
@@ -38,6 +39,8 @@ HOLD_MS = 30_000
 """What fine samples must show for so long, to open: a reload or a failover is over sooner."""
 CLEARLY_MS = 20_000
 """What began so much later followed: a sample of 15 s and a little, or one of coarser samples."""
+CLIMBS_FOR = 1.5
+"""Intervals for which memory must go on growing steadily: two samples, however they jitter."""
 LONE = 6.0
 """What a lone coarse sample pays, in powers of ten; detectors charge a lone minute 4."""
 
@@ -54,6 +57,10 @@ class Episode:
 
     grown_until_ms: int = 0
     highest: float = 0.0
+    grows_from_ms: int | None = None
+    """Since which update it grows steadily (memory only); None where it does not."""
+    climbed_ms: int | None = None
+    """At which update it was last sure to: the second after that one."""
 
     def take(self, update: Anomaly) -> None:
         """Add an update; a late one finds its place, a repeated one replaces itself."""
@@ -74,7 +81,21 @@ class Episode:
             if observed is not None or self.worst is None:
                 self.worst = update.score, update.observed if observed is None else observed, update.expected
         if update.ts_ms >= self.anomaly.ts_ms:
+            self._follow(update)
             self.anomaly = update.model_copy(update={"sample": ()}) if update.sample else update
+
+    def _follow(self, update: Anomaly) -> None:
+        if not grows(update):
+            self.grows_from_ms = None
+        elif self.grows_from_ms is None:
+            self.grows_from_ms = update.ts_ms
+        elif update.ts_ms - self.grows_from_ms >= CLIMBS_FOR * update.interval_ms:
+            self.climbed_ms = update.ts_ms
+
+    @property
+    def climbs(self) -> bool:
+        """Whether it is memory that goes on growing."""
+        return self.climbed_ms == self.anomaly.ts_ms
 
     @property
     def armed_until_ms(self) -> int:

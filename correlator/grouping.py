@@ -80,7 +80,8 @@ BURNING_FAMILIES = frozenset(
         Family.SATURATION,
     }
 )
-"""Not memory, load, I/O or logs: these stay changed long after the harm is over."""
+"""Not memory, load, I/O or logs: these stay changed long after the harm is over. Of memory that climbs it is
+yet to come."""
 
 
 def burning(state: OpenIncident, live: Iterable[Episode]) -> bool:
@@ -92,7 +93,7 @@ def burning(state: OpenIncident, live: Iterable[Episode]) -> bool:
             and anomaly.status == "open"
             and anomaly.direction == "up"
             and anomaly.score >= BURNING
-            and anomaly.signal.family in BURNING_FAMILIES
+            and (anomaly.signal.family in BURNING_FAMILIES or episode.climbs)
         ):
             return True
     return False

@@ -44,11 +44,13 @@ def pressure(
     changed_recently: bool,
     warming: bool = False,
     felt: bool = False,
+    leaking: bool = False,
 ) -> Pressure:
     """V with its corroboration: two groups agree, one is overwhelming, a caller suffers, or it was changed.
 
     Groups that jump without harm never open alone, however high. Neither does work of a processor that is
     not exhausted, where its users' waiting is measured (`felt`) and ordinary: somebody asked for something.
+    Memory that climbs (`leaking`) will do harm, save in processes that have just begun.
     """
     strong = mine.strong_groups
     telling = [g for g in strong if g not in NEVER_ALONE]
@@ -59,6 +61,8 @@ def pressure(
     if known and "cpu" in telling and set(telling) <= busy and harm <= SLIGHT and not _exhausted(mine):
         telling = []
     alone = any(mine.value(group) >= threshold for group, threshold in ALONE.items())
+    if leaking and not warming:
+        telling, alone = [*telling, "mem"], True
     changed = changed_recently and not warming
     corroborated = bool(telling) and (len(strong) >= 2 or alone or suffering > CALLER_SUFFERS or changed)
     if not telling and suffering <= CALLER_SUFFERS:

@@ -50,5 +50,6 @@ def pressures(memory: Memory, evidence: Mapping[str, ServiceEvidence], now_ms: i
             continue
         changed = any(now_ms - RECENT_CHANGE_MS <= c.ts_ms for c in changes)
         warming = any(now_ms - WARM_UP_MS <= c.ts_ms and c.kind in RESTARTS for c in changes)
-        found[service] = pressure(mine, callers, changed, warming, service in memory.window.felt)
+        leaking = mine.climbs and memory.topology.serves(service)
+        found[service] = pressure(mine, callers, changed, warming, service in memory.window.felt, leaking)
     return found

@@ -223,6 +223,16 @@ class ServiceEvidence:
         return max((self.value(g) - FLOOR for g in ("lat", "err", "gap")), default=0.0)
 
     @property
+    def climbs(self) -> bool:
+        """Whether any memory of it was sure to go on growing when it was last heard of."""
+        return any(e.climbs for e in self.episodes.values())
+
+    @property
+    def climbed(self) -> bool:
+        """Whether any memory of it ever went on growing."""
+        return any(e.climbed_ms is not None for e in self.episodes.values())
+
+    @property
     def onset_ms(self) -> int | None:
         """When the earliest of its strong groups began; None when nothing is strong."""
         return self._once("onset_ms", self._onset_ms)

@@ -39,7 +39,10 @@ def dump(engine: Engine) -> bytes:
             [at, key, n, _plain(item)] for at, key, n, item in sorted(arrivals.waiting, key=lambda p: p[:3])
         ],
         "episodes": [
-            [_plain(e.anomaly), _packed(e.trace), e.worst, e.grown_until_ms, e.highest]
+            [
+                *(_plain(e.anomaly), _packed(e.trace), e.worst),
+                *(e.grown_until_ms, e.highest, e.grows_from_ms, e.climbed_ms),
+            ]
             for mine in window.episodes.values()
             for e in mine.values()
         ],
@@ -94,9 +97,9 @@ def _restore(cls: type[Engine], found: dict[str, Any], config: EngineConfig | No
     engine.arrivals.waiting = [
         (at, key, n, _ITEM.validate_python(item)) for at, key, n, item in found["pending"]
     ]
-    for anomaly, trace, worst, grown_until_ms, highest in found["episodes"]:
+    for anomaly, trace, worst, *course in found["episodes"]:  # older states do not tell of climbing
         one = Anomaly.model_validate(anomaly)
-        episode = Episode(one, _unpacked(trace), tuple(worst), grown_until_ms, highest)
+        episode = Episode(one, _unpacked(trace), tuple(worst), *course)
         window.episodes.setdefault(one.service, {})[one.id] = episode
     by_id = {k: e for mine in window.episodes.values() for k, e in mine.items()}
     memory.live = {k: by_id[k] for k in found["live"] if k in by_id}

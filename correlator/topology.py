@@ -40,6 +40,7 @@ FLOW_CONFIRMATION_MS = 120_000
 """A flow must persist this long: addresses are reused within seconds of a pod's death (coroot#536)."""
 
 EXTERNAL_KINDS = frozenset({"external", "remote", "third_party"})
+SERVING_KINDS = frozenset({None, "service"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,10 @@ class Topology:
     def is_external(self, service: str) -> bool:
         """Whether it is others': a provider, of whom only those who call it can speak."""
         return self._kinds.get(service) in EXTERNAL_KINDS
+
+    def serves(self, service: str) -> bool:
+        """Whether it has users of its own, as far as is known; a datastore's suffering is its callers'."""
+        return self._kinds.get(service) in SERVING_KINDS
 
     def apply(self, edge: Edge, believed_ms: int | None = None) -> None:
         """Take a statement: a repeated one is seen again, a different one supersedes the source's former.

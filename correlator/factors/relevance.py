@@ -2,7 +2,8 @@
 
 Backups, crawlers and collections of garbage keep processors busy at any time. Where others clearly suffer, by
 H = Σ of what users of each service feel, and a candidate with those that depend on it feels the share s of H,
-.7·(1 − min(1, 2·s)) of what its resources say is taken off: they ran short, but not for these users.
+.7·(1 − min(1, 2·s)) of what its resources say is taken off: they ran short, but not for these users. Memory
+that climbed is left alone: its harm is yet to come.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def measure(candidate: Candidate, scene: Scene) -> Term | None:
     mine = scene.evidence.get(candidate.service)
     if mine is None:
         return None
-    resources = sum(value for group, value in mine.counted() if group in RESOURCES)
+    beside = RESOURCES - {"mem"} if mine.climbed else RESOURCES
+    resources = sum(value for group, value in mine.counted() if group in beside)
     whole = harm_of("", scene)
     if resources <= 0.0 or whole < CLEAR:
         return None

@@ -1,0 +1,143 @@
+"""Memory that goes on growing is told before it is full, and what is loaded once is not."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from correlator.climbing import grows
+from correlator.engine import Engine
+from correlator.evidence import ChangeKind
+from detectors.anomaly import Family
+from tests.hand_made import MINUTE, STEP, T0, anomaly, change, edge, opened, progress
+
+SAMPLES = 12
+BEGINS = T0 + 10 * MINUTE
+
+
+def memory(service, course, *, unit="By", score=7.0, family=Family.MEMORY, from_ms=BEGINS):
+    """One episode of a series that was 1 before and follows `course` (minute → times the usual)."""
+    for at in range(from_ms, from_ms + 12 * MINUTE, STEP):
+        times = [at - k * STEP for k in reversed(range(SAMPLES))]
+        sample = tuple((ts, 1e9 * course(max(0.0, (ts - from_ms) / MINUTE))) for ts in times)
+        said = anomaly(service, family, at, score, unit=unit, first_ms=from_ms, interval_ms=STEP,
+                       observed=sample[-1][1], expected=1e9)  # fmt: skip
+        if sample[-1][1] > 1.15e9:
+            yield said.model_copy(update={"sample": sample})
+
+
+def leak(minute):
+    return 1.0 + 0.15 * minute
+
+
+def report(minute):
+    return 1.0 + min(0.8, 1.6 * minute)
+
+
+def cache(minute):
+    return 2.0 - 0.5**minute
+
+
+def test_a_leak_is_told_within_five_minutes_before_anything_else_happens():
+    (incident,) = opened([edge("web", "cart"), *memory("cart", leak)], BEGINS + 5 * MINUTE).values()
+    assert incident.hypotheses[0].service == "cart"
+    assert "memory up" in incident.title
+
+
+@pytest.mark.parametrize("course", [report, cache])
+def test_what_is_loaded_and_kept_wakes_nobody(course):
+    assert opened([edge("web", "cart"), *memory("cart", course)]) == {}
+
+
+def test_a_store_that_fills_up_wakes_nobody():
+    calls = edge("web", "sessions").model_copy(update={"callee_kind": "cache"})
+    assert opened([calls, *memory("sessions", leak)]) == {}
+
+
+def test_processes_that_have_just_begun_may_fill_their_memory():
+    began = change("cart", BEGINS - MINUTE // 2, kind=ChangeKind.DEPLOY)
+    assert opened([edge("web", "cart"), began, *memory("cart", leak)], BEGINS + 3 * MINUTE) == {}
+
+
+def test_longer_collections_of_garbage_alone_are_no_leak():
+    assert opened([edge("web", "cart"), *memory("cart", leak, unit="s/s")]) == {}
+
+
+def test_an_incident_lasts_as_long_as_the_memory_climbs_and_is_one():
+    engine = Engine("shop")
+    for item in [edge("web", "cart"), *memory("cart", leak)]:
+        engine.apply(item)
+    said = [i for at in range(T0, T0 + 40 * MINUTE, STEP) for i in engine.apply(progress(at))]
+    assert len({i.id for i in said}) == 1
+    (closed,) = (i.closed_ms for i in said if i.closed_ms is not None)
+    assert closed >= BEGINS + 12 * MINUTE
+
+
+def test_a_leak_stays_the_root_although_a_neighbour_stumbles():
+    """Users feel the neighbour, and none of that depends on the leak; its own harm is yet to come."""
+    stumbles = [
+        anomaly("search", Family.LATENCY, at, 2.6, first_ms=BEGINS + 4 * MINUTE, interval_ms=STEP,
+                observed=3.0)
+        for at in range(BEGINS + 4 * MINUTE, BEGINS + 6 * MINUTE, STEP)
+    ]  # fmt: skip
+    items = [edge("web", "cart"), edge("cart", "search"), *memory("cart", leak), *stumbles]
+    incidents = opened(items, BEGINS + 8 * MINUTE)
+    assert [i.hypotheses[0].service for i in incidents.values()] == ["cart"]
+
+
+def test_a_climb_goes_on_over_a_restart():
+    items = [edge("web", "cart"), *memory("cart", leak)]
+    whole = Engine("shop")
+    for item in items:
+        whole.apply(item)
+    half_ms = BEGINS + 2 * MINUTE + STEP // 2
+    assert whole.apply(progress(half_ms)) == []
+    again = Engine.load(whole.dump())
+    assert again.dump() == whole.dump()
+    later_ms = BEGINS + 12 * MINUTE
+    assert [i.id for i in again.apply(progress(later_ms))] == [i.id for i in whole.apply(progress(later_ms))]
+
+
+def test_a_state_from_before_climbs_were_followed_is_read():
+    engine = Engine("shop")
+    for item in [edge("web", "cart"), *memory("cart", leak)]:
+        engine.apply(item)
+    engine.apply(progress(BEGINS + 3 * MINUTE))
+    state = json.loads(engine.dump())
+    state["episodes"] = [kept[:5] for kept in state["episodes"]]
+    assert Engine.load(json.dumps(state).encode()).memory.window.episodes
+
+
+@given(
+    slope=st.floats(0.02, 0.5),
+    jitter=st.lists(st.floats(-0.2, 0.2), min_size=SAMPLES, max_size=SAMPLES),
+)
+def test_a_straight_line_grows_however_its_samples_jitter(slope, jitter):
+    values = [1.0 + slope * (k + noise) for k, noise in enumerate(jitter)]
+    assert grows(_update(values)) is (values[-1] - values[0] >= 0.2)
+
+
+@given(at=st.integers(1, SAMPLES - 1), high=st.floats(1.2, 9.0), rises=st.integers(1, 3))
+def test_a_rise_of_less_than_a_minute_is_none(at, high, rises):
+    """However far back in the samples it lies."""
+    values = [1.0 + (high - 1.0) * min(1.0, max(0.0, (k - at + 1) / rises)) for k in range(SAMPLES)]
+    assert not grows(_update(values))
+
+
+@pytest.mark.parametrize("samples", [0, 1, 8])
+def test_too_few_samples_tell_nothing(samples):
+    assert not grows(_update([1.0 + 0.2 * k for k in range(samples)]))
+
+
+def test_memory_that_falls_does_not_grow():
+    update = _update([3.0 - 0.2 * k for k in range(SAMPLES)])
+    assert not grows(update)
+    assert not grows(
+        _update([1.0 + 0.2 * k for k in range(SAMPLES)]).model_copy(update={"direction": "down"})
+    )
+
+
+def _update(values):
+    said = anomaly("cart", Family.MEMORY, T0, unit="By", interval_ms=STEP)
+    return said.model_copy(update={"sample": tuple((T0 + k * STEP, x) for k, x in enumerate(values))})
