@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
@@ -34,6 +35,8 @@ SERVED = frozenset({Family.LATENCY, Family.OWN_TIME})
 DEMAND = frozenset({Family.LOAD, Family.IO})
 AMPLIFIED = frozenset({Family.LOAD})
 """More bytes may be the callee's own doing; more requests are not."""
+RETRIED = 4.0
+"""A call that fails is tried at most so often: a larger rise of the load is no consequence of failures."""
 MADE_MORE = 2.0
 """Times what a service is asked, from which what it asks of a callee is its own doing. Tried 1.5, 2, 3 on 268
 simulated faults: all give the same first names."""
@@ -138,7 +141,8 @@ def demand(
     requests those callers are blamed whose calls are seen to rise; where nobody sees them, a callee with
     k callers speaks 1/k for each. Callers whose own demand moved the same way pass it on and are not
     blamed, unless they ask `MADE_MORE` times what they were asked, or it moved clearly later: then they are
-    asked again for what failed. An entry whose users went away, or came, blames nobody.
+    asked again for what failed. What they make more of it than that counts up to twice. An entry whose users
+    went away, or came, blames nobody.
     """
     moved = {"up": _moved(evidence, "up", from_ms, to_ms), "down": _moved(evidence, "down", from_ms, to_ms)}
     for direction, weight in (("down", STARVES), ("up", AMPLIFIES)):
@@ -151,10 +155,11 @@ def demand(
                 after_ms = move.onset_ms + CLEARLY_MS
                 further_up = {c: other for c, other in further_up.items() if other.onset_ms < after_ms}
                 asking = [c for c in callers if c in move.by_caller]
+            asked = {c: further_up[c].times if c in further_up else 1.0 for c in asking}
+            made = {c: ratio(move.by_caller[c][1]) / asked[c] for c in asking}
             if further_up:
                 # Demand moved further up as well: whoever moved it there is to blame, and who made it more.
-                asked = {c: further_up[c].times if c in further_up else 1.0 for c in asking}
-                asking = [c for c in asking if ratio(move.by_caller[c][1]) >= MADE_MORE * asked[c]]
+                asking = [c for c in asking if made[c] >= MADE_MORE]
                 if not asking:
                     continue
             for caller in asking or callers:
@@ -162,9 +167,15 @@ def demand(
                 if held is None:
                     held = evidence[caller] = ServiceEvidence(caller)
                 if asking:
-                    held.add(weight, *move.by_caller[caller])
+                    score, episode = move.by_caller[caller]
+                    held.add(weight, score * _emphasis(made[caller]), episode)
                 else:
                     held.add(weight, move.score / len(callers), move.episode)
+
+
+def _emphasis(made: float) -> float:
+    """1 for up to four times the calls, 2 from sixteen times on."""
+    return min(2.0, max(1.0, math.log(max(made, 1.0), RETRIED)))
 
 
 class Move(NamedTuple):

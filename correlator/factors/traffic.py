@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from correlator.evidence_window import CLEARLY_MS
 from correlator.factors.term import Candidate, Term
+from correlator.inference import RETRIED
 from correlator.scene import Scene, once
 from correlator.service_evidence import FLOOR, ServiceEvidence
 from correlator.significance import ratio
@@ -23,8 +24,6 @@ from detectors.anomaly import Family
 NAME = "traffic"
 SHARE = {"cpu": 0.85, "mem": 0.6, "io": 0.85, "lat": 0.6, "gap": 0.6, "sat": 0.6, "node": 0.5, "other": 0.5}
 STARVED = 0.5
-RETRIED = 4.0
-"""A call that fails is tried at most so often: a larger rise of the load is no consequence of failures."""
 UNTRIED = 1.5
 """What a service stands anyway: it was built for the peak of the day."""
 RISEN = 1.15

@@ -37,6 +37,19 @@ def test_users_who_try_again_later_are_less_suspect_than_who_swamped_a_callee_fi
     assert [s for s in ranked([*swamped(5.0), edge("front", "web"), again]) if s != "db"] == ["web", "front"]
 
 
+def asking(times):
+    """Web asks a store that stands it `times` as often as usual, each time as improbable."""
+    return [edge("web", "db"), seen("web", Family.LOAD, times, peer="db", unit="{call}", score=12.0)]
+
+
+def test_the_more_it_makes_of_its_calls_the_more_it_is_its_own_doing():
+    def severity(times):
+        (web,) = (h for h in told(asking(times)) if h.service == "web")
+        return next(f.contribution for f in web.factors if f.name == "own_severity")
+
+    assert severity(3.0) == severity(4.0) < severity(8.0) < severity(16.0) == severity(60.0)
+
+
 def repeated(upstream_min):
     """Web asks the database three times as often as usual until it fails; then users of web try again."""
     yield edge("front", "web")
@@ -47,17 +60,22 @@ def repeated(upstream_min):
     yield seen("db", Family.ERROR, 95.0, 0.0, at_ms=T0 + 2 * MINUTE, score=9.0, unit="%")
 
 
-def blamed_for_asking(items):
-    """Services of whose own severity the calls to the database are a part."""
+def told(items):
+    """The hypotheses about what began at `T0`."""
     engine = Engine("shop")
-    items = list(items)
     for item in items:
         engine.apply(item)
     engine.apply(progress(T0 + 6 * MINUTE))
+    return engine.rank_at(T0).hypotheses
+
+
+def blamed_for_asking(items):
+    """Services of whose own severity the calls to the database are a part."""
+    items = list(items)
     calls = next(item.id for item in items if isinstance(item, Anomaly) and item.signal.peer == "db")
     return {
         h.service
-        for h in engine.rank_at(T0).hypotheses
+        for h in told(items)
         if any(f.name == "own_severity" and calls in f.evidence for f in h.factors)
     }
 
