@@ -25,10 +25,14 @@ def measured(episode: Episode) -> str:
     anomaly = episode.anomaly
     _, observed, expected = episode.worst or (0.0, anomaly.observed, anomaly.expected)
     unit = anomaly.signal.unit
-    return (
+    text = (
         f"{signal_name(anomaly.signal)} {quantity(observed, unit)} "
         f"against {quantity(expected, unit)} since {clock(anomaly.onset_ms)}"
     )
+    if episode.climbs:
+        minutes = max(anomaly.ts_ms - anomaly.onset_ms, anomaly.interval_ms) / 60_000
+        text += f", growing by {quantity((anomaly.observed - anomaly.expected) / minutes, unit)} a minute"
+    return text
 
 
 def evidence_line(episode: Episode) -> EvidenceLine:

@@ -1,6 +1,7 @@
 """Memory that goes on growing is told before it is full, and what is loaded once is not."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,7 @@ def test_a_leak_is_told_within_five_minutes_before_anything_else_happens():
     (incident,) = opened([edge("web", "cart"), *memory("cart", leak)], BEGINS + 5 * MINUTE).values()
     assert incident.hypotheses[0].service == "cart"
     assert "memory up" in incident.title
+    assert re.search(r"growing by 1[3-5]\d MB a minute", incident.hypotheses[0].summary)
 
 
 @pytest.mark.parametrize("course", [report, cache])
