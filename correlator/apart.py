@@ -2,7 +2,8 @@
 
 What follows from a root reaches those that call it, and may overload what it calls. What began clearly later
 at a service that does not depend on the root, and that the root does not ask more of, follows from something
-else, however near in the graph it is.
+else, however near in the graph it is. So does what fails before it calls anybody, though it depends on the
+root.
 """
 
 from __future__ import annotations
@@ -64,16 +65,19 @@ def _of_its_own(memory: Memory, state: OpenIncident, threshold: float, now_ms: i
     found = set()
     for service, p in pressures(memory, evidence, now_ms).items():
         mine = evidence[service]
-        if not p.corroborated or p.value < threshold or service in suffering:
+        if not p.corroborated or p.value < threshold or mine.onset_ms is None or mine.onset_ms < since_ms:
             continue
-        if mine.onset_ms is None or mine.onset_ms < since_ms:
+        if service in suffering:
+            if _fails_before_it_calls(mine, threshold):
+                found.add(service)
             continue
         if service in state.services and (
             len(mine.strong_groups) < KINDS or _was_ill(memory, service, state, since_ms, threshold)
         ):
             continue
         unrelated = service not in called and state.top not in connected(service, topology, now_ms)
-        if unrelated or (mine.onset_ms >= state.opened_ms and _is_its_own(mine)):
+        own = _is_its_own(mine) if service in memory.window.heard else _is_failed_upon(mine)
+        if unrelated or (mine.onset_ms >= state.opened_ms and own):
             found.add(service)
     return found
 
@@ -81,6 +85,20 @@ def _of_its_own(memory: Memory, state: OpenIncident, threshold: float, now_ms: i
 def _is_its_own(mine: ServiceEvidence) -> bool:
     """Whether a callee of the root is ill by itself, and not of being asked more."""
     return mine.value("load") <= FLOOR and max(mine.own_word(OWN), mine.value("gap")) > FLOOR
+
+
+def _is_failed_upon(mine: ServiceEvidence) -> bool:
+    """Whether calls to a callee without telemetry fail; that they are tried again after that is no reason."""
+    err, load = mine.groups.get("err"), mine.groups.get("load")
+    if err is None or err.value <= FLOOR:
+        return False
+    return load is None or load.value <= FLOOR or load.onset_ms > err.onset_ms
+
+
+def _fails_before_it_calls(mine: ServiceEvidence, threshold: float) -> bool:
+    """Whether a service fails and calls less for it, though it is asked as much: no callee is the reason."""
+    starves = mine.value("starves") - FLOOR
+    return starves >= threshold and mine.value("err") > FLOOR and mine.value("load") <= FLOOR
 
 
 def _was_ill(memory: Memory, service: str, state: OpenIncident, since_ms: int, threshold: float) -> bool:

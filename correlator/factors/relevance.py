@@ -3,12 +3,14 @@
 Backups, crawlers and collections of garbage keep processors busy at any time. Where others clearly suffer, by
 H = Σ of what users of each service feel, and a candidate with those that depend on it feels the share s of H,
 .7·(1 − min(1, 2·s)) of what its resources say is taken off: they ran short, but not for these users. Memory
-that climbed is left alone: its harm is yet to come.
+that climbed is left alone: its harm is yet to come; and so is who a rush of users comes to, for it is further
+down that they wait.
 """
 
 from __future__ import annotations
 
 from correlator.factors.term import Candidate, Term
+from correlator.factors.traffic import rush_at
 from correlator.harm import loudness
 from correlator.scene import Scene, once
 
@@ -29,7 +31,7 @@ def harm_of(_: str, scene: Scene) -> float:
 def measure(candidate: Candidate, scene: Scene) -> Term | None:
     """Minus what resources say that none of the harm depends on."""
     mine = scene.evidence.get(candidate.service)
-    if mine is None:
+    if mine is None or rush_at(candidate.service, scene) > 1.0:
         return None
     beside = RESOURCES - {"mem"} if mine.climbed else RESOURCES
     resources = sum(value for group, value in mine.counted() if group in beside)

@@ -3,10 +3,10 @@
 Work grows with load. If the load of the candidate rose to r_l times the usual and its CPU (memory, I/O) to
 r_g, the part min(1, (r_l − 1)/(r_g − 1)) of that group is demand, and .85 of it is taken off (utilisation
 law, U = X·S); latency and saturation under load are in part the service's own business: .6. Where r times
-the usual requests enter the system, before anything fails and at a service that nobody calls, half of 1 −
-1.5/r of all trouble below it is their doing, and the entry is not excused by them: it is the root. If the
-load fell while nothing of it is slow or failing, the candidate is starved by whoever calls it, and half of V
-goes.
+the usual requests enter the system, before anything fails or more than 4 times, and at a service that nobody
+calls, half of 1 − 1.5/r of all trouble below it is their doing, and the entry is not excused by them: it is
+the root. If the load fell while nothing of it is slow or failing, the candidate is starved by whoever calls
+it, and half of V goes.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def rushes(_: str, scene: Scene) -> dict[str, tuple[str, float]]:
     """By service: where more requests than usual enter that may reach it, and how many times the usual.
 
     They enter at services that nobody calls. A rush rises by itself: clearly, by much, and before anything
-    fails there, for users who try again make more requests, too.
+    fails there, for users who try again make more requests, too, if not more than `RETRIED` times as many.
     """
     found: dict[str, tuple[str, float]] = {}
     for entry in sorted(scene.evidence):
@@ -112,7 +112,8 @@ def rushes(_: str, scene: Scene) -> dict[str, tuple[str, float]]:
             continue
         mine = scene.evidence[entry]
         rise = risen(mine)
-        if rise.times < RUSH or rise.score < RUSH_SCORE or tries(mine, rise.onset_ms) > UNTRIED:
+        rare = rise.times >= RUSH and rise.score >= RUSH_SCORE
+        if rise.times <= RETRIED and not (rare and tries(mine, rise.onset_ms) <= UNTRIED):
             continue
         reached, frontier = {entry}, {entry}
         for _hop in range(HOPS):

@@ -60,6 +60,43 @@ def test_a_callee_that_was_ill_from_the_beginning_is_still_the_first_incident():
     assert opened([*shop(), *early, *later_at("db")]) == ["api"]
 
 
+def crashed(load_moves):
+    """A caller of api whose calls to its own store stop while all that is asked of it fails."""
+    stopped = [
+        *lasting(
+            "mobile", Family.LOAD, 15, length=6, score=18.0, peer="store", direction="down", observed=0.1
+        ),
+        *lasting("front", Family.ERROR, 15, length=6, score=9.0, peer="mobile", observed=90.0, expected=0.0),
+    ]
+    if load_moves:
+        stopped += lasting("mobile", Family.LOAD, 15, length=6, score=9.0, observed=4.0)
+    edges = [edge("mobile", "api"), edge("mobile", "store"), edge("front", "mobile")]
+    return [*edges, *stopped]
+
+
+@pytest.mark.parametrize(("load_moves", "roots"), [(False, ["api", "mobile"]), (True, ["api"])])
+def test_a_caller_that_fails_before_it_calls_is_an_incident_of_its_own(load_moves, roots):
+    assert opened([*shop(), *crashed(load_moves)]) == roots
+
+
+def provider(tried_again_min):
+    """Calls of api to a provider without telemetry fail from minute 13 on."""
+    failing = {"length": 6, "score": 12.0, "observed": 60.0, "expected": 0.0}
+    again = {"length": 6, "score": 9.0, "observed": 3.0, "peer": "bank"}
+    return [
+        edge("api", "bank"),
+        *lasting("api", Family.ERROR, 13, peer="bank", **failing),
+        *lasting("api", Family.LOAD, tried_again_min, **again),
+    ]
+
+
+@pytest.mark.parametrize(("tried_again_min", "incidents"), [(14, 2), (13, 1)])
+def test_a_callee_without_telemetry_that_fails_is_another_unless_it_was_asked_more_before(
+    tried_again_min, incidents
+):
+    assert len(opened([*shop(), *provider(tried_again_min)])) == incidents
+
+
 def faint():
     return lasting("db", Family.LATENCY, 10, score=2.9)
 
