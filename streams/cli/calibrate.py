@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from multiprocessing import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli.bar import Bar
 from streams.cli.command import command
 from streams.errors import UserError
 
@@ -41,7 +43,9 @@ def calibrate(
         Path | None,
         typer.Option(help="Write the fit as a module of constants, as correlator/confidence_prior.py."),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Recordings run at the same time.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Recordings run at the same time; 0 is one a processor.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
 ) -> None:
     """Run labelled recordings blind and fit how likely the first hypothesis is right.
@@ -62,7 +66,13 @@ def calibrate(
     if out is not None and not out.absolute().parent.is_dir():
         raise UserError(f"{out}: cannot be written (its folder does not exist)")  # before hours of work
     with TemporaryDirectory(prefix="headwater-worlds-") as folder:
-        examples = gather([*opened, *simulated(worlds, Path(folder))], jobs)
+        learning = list(opened)
+        with Bar("simulating", [f"world {number} of {worlds}" for number in range(1, worlds + 1)]) as bar:
+            for number, world in enumerate(simulated(worlds, Path(folder))):
+                learning.append(world)
+                bar.advance(number)
+        with Bar("running blind", [one.name for one in learning]) as bar:
+            examples = gather(learning, jobs or cpu_count(), on_done=bar.advance)
     data = table(examples)
     judged = data.judged
     systems = sorted({str(s) for s in data.system})

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from streams import writable
+from streams.cli.bar import Bar
 from streams.cli.command import command
 from streams.errors import UserError
 
@@ -86,7 +87,7 @@ def evaluate(
     if report:
         writable.folder(report)
     began = perf_counter()
-    with _Bar([one.name for one in opened]) as bar:
+    with Bar("evaluating", [one.name for one in opened]) as bar:
         outcomes = evaluate_all(tasks, jobs=jobs or cpu_count(), on_progress=bar.advance)
     if incidents:
         incidents.write_bytes(b"".join(i.line() for outcome in outcomes for i in outcome.incidents))
@@ -120,35 +121,3 @@ def _print(found: dict[str, object], as_json: bool) -> None:
 
     console = Console() if sys.stdout.isatty() else Console(width=150)
     console.print(tables(found))
-
-
-class _Bar:
-    """One line of progress on a terminal, nothing elsewhere."""
-
-    def __init__(self, names: list[str]) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._names = names
-        self._done = [0.0] * len(names)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-            transient=True,
-        )
-        self._task = self._progress.add_task("evaluating", total=float(len(names)))
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def advance(self, number: int, share: float) -> None:
-        self._done[number] = share
-        self._progress.update(self._task, completed=sum(self._done), description=self._names[number])

@@ -111,7 +111,7 @@ def evaluate(
 
 
 def _bytes_of(task: Task) -> int:
-    return sum(file.stat().st_size for file in task.recording.path.iterdir() if file.is_file())
+    return task.recording.size_bytes
 
 
 def open_named(paths: Sequence[Path]) -> list[Recording]:

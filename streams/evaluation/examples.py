@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from streams.evaluation.matching import Fate, faults_of, match
 from streams.evaluation.published import Ledger
 from streams.evaluation.run import SETTLE_MS, collect_evidence, patience_ms
 from streams.evaluation.signals import chosen_signals
+from streams.processes import each_in_a_process
 from streams.recording import Recording
 from streams.simulator import CampaignOptions, run_campaign
 from streams.wire.evidence import progress
@@ -44,13 +43,30 @@ def examples_of(recording: Recording) -> list[Example]:
     return label(recording, collect_evidence(recording, chosen_signals(None)))
 
 
-def gather(recordings: Sequence[Recording], jobs: int) -> list[Example]:
-    """Examples of all recordings, in their order, however many are run at the same time."""
+def gather(
+    recordings: Sequence[Recording], jobs: int, *, on_done: Callable[[int], None] | None = None
+) -> list[Example]:
+    """Examples of all recordings, in their order, however many are run at the same time.
+
+    Parameters
+    ----------
+    on_done
+        Called with the number of a recording that is done; in another thread.
+    """
+    examples: list[Example] = []
     if jobs <= 1 or len(recordings) <= 1:
-        return [example for recording in recordings for example in examples_of(recording)]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(recordings)), context) as pool:
-        return [example for found in pool.map(examples_of, recordings) for example in found]
+        for number, recording in enumerate(recordings):
+            examples += examples_of(recording)
+            if on_done:
+                on_done(number)
+        return examples
+    for found in each_in_a_process(examples_of, recordings, jobs, size=_bytes_of, on_done=on_done):
+        examples += found
+    return examples
+
+
+def _bytes_of(recording: Recording) -> int:
+    return recording.size_bytes
 
 
 def simulated(worlds: int, folder: Path) -> Iterator[Recording]:

@@ -132,6 +132,11 @@ class Recording:
             history=tuple((path / other).resolve() for other in found.history),
         )
 
+    @property
+    def size_bytes(self) -> int:
+        """Of all its files: how long a run of it takes, beside others."""
+        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+
     def metrics(self) -> pa.Table | None:
         """Samples; columns of `tables.METRICS`."""
         return self._table("metrics", tables.METRICS)
