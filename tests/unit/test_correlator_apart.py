@@ -60,23 +60,25 @@ def test_a_callee_that_was_ill_from_the_beginning_is_still_the_first_incident():
     assert opened([*shop(), *early, *later_at("db")]) == ["api"]
 
 
-def crashed(load_moves):
-    """A caller of api whose calls to its own store stop while all that is asked of it fails."""
-    stopped = [
-        *lasting(
-            "mobile", Family.LOAD, 15, length=6, score=18.0, peer="store", direction="down", observed=0.1
-        ),
-        *lasting("front", Family.ERROR, 15, length=6, score=9.0, peer="mobile", observed=90.0, expected=0.0),
-    ]
-    if load_moves:
-        stopped += lasting("mobile", Family.LOAD, 15, length=6, score=9.0, observed=4.0)
+def crashed(load_moves, fails):
+    """A caller of api whose calls to its own store stop while what is asked of it fails, or takes longer."""
+    stopped = lasting(
+        "mobile", Family.LOAD, 15, length=6, score=18.0, peer="store", direction="down", observed=0.1
+    )
+    failing = {"observed": 90.0, "expected": 0.0} if fails else {"observed": 9.0}
+    family = Family.ERROR if fails else Family.LATENCY
+    answers = lasting("front", family, 15, length=6, score=9.0, peer="mobile", **failing)
+    more = lasting("mobile", Family.LOAD, 15, length=6, score=9.0, observed=4.0) if load_moves else ()
     edges = [edge("mobile", "api"), edge("mobile", "store"), edge("front", "mobile")]
-    return [*edges, *stopped]
+    return [*edges, *stopped, *answers, *more]
 
 
-@pytest.mark.parametrize(("load_moves", "roots"), [(False, ["api", "mobile"]), (True, ["api"])])
-def test_a_caller_that_fails_before_it_calls_is_an_incident_of_its_own(load_moves, roots):
-    assert opened([*shop(), *crashed(load_moves)]) == roots
+@pytest.mark.parametrize(
+    ("load_moves", "fails", "roots"),
+    [(False, True, ["api", "mobile"]), (True, True, ["api"]), (False, False, ["api"])],
+)
+def test_a_caller_that_fails_before_it_calls_is_an_incident_of_its_own(load_moves, fails, roots):
+    assert opened([*shop(), *crashed(load_moves, fails)]) == roots
 
 
 def provider(tried_again_min):

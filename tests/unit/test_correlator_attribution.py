@@ -183,6 +183,21 @@ def test_a_rush_of_users_is_the_root_of_what_it_swamps_unless_failures_may_be_wh
     assert ("traffic" in {h.kind for h in found}) == (root == "web")
 
 
+@pytest.mark.parametrize(("times", "beside"), [(6.0, False), (1.6, True)])
+def test_who_a_rush_comes_to_is_not_beside_the_harm_because_users_wait_further_down(times, beside):
+    engine = Engine("shop")
+    for item in (
+        edge("web", "api"),
+        seen("web", Family.LOAD, times, unit="{request}", score=7.0),
+        seen("web", Family.CPU, 9.0, unit="%", score=9.0),
+        seen("api", Family.LATENCY, 90.0, 0.01, score=9.0),
+    ):
+        engine.apply(item)
+    engine.apply(Progress(domain="shop", source="p0", watermark_ms=T0 + 360_000))
+    (web,) = (h for h in engine.rank_at(T0).hypotheses if h.service == "web")
+    assert ("relevance" in {factor.name for factor in web.factors}) is beside
+
+
 def waits_for_a_provider(waited_s, kind, heard):
     """Web takes a second longer, fills its queues and complains, while it waits longer for a provider."""
     yield edge("mobile", "web")
