@@ -1,27 +1,27 @@
 """The fitted prior of `correlator.confidence`; written by `headwater calibrate`, not by hand."""
 
-BIAS = 1.372
+BIAS = 1.5837
 WEIGHTS = {
-    "lead": 0.4568,
-    "score": 0.316,
-    "explains": 0.7369,
-    "flips": -0.3383,
-    "others": -0.9423,
-    "change": 0.8013,
+    "lead": 0.2591,
+    "score": 0.6858,
+    "explains": 0.6235,
+    "flips": -0.3727,
+    "others": -0.7374,
+    "change": 0.7383,
 }
 CENTRE = {
-    "lead": 1.6986,
-    "score": 2.3198,
-    "explains": 0.826,
-    "flips": 0.2605,
-    "others": 0.1175,
-    "change": 0.6248,
+    "lead": 1.6898,
+    "score": 2.261,
+    "explains": 0.8275,
+    "flips": 0.2347,
+    "others": 0.1153,
+    "change": 0.6394,
 }
 SCALE = {
-    "lead": 0.7111,
-    "score": 0.4547,
-    "explains": 0.218,
-    "flips": 0.6418,
-    "others": 0.2849,
-    "change": 0.6266,
+    "lead": 0.7149,
+    "score": 0.5013,
+    "explains": 0.2177,
+    "flips": 0.6491,
+    "others": 0.2787,
+    "change": 0.6304,
 }
