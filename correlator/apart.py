@@ -2,13 +2,13 @@
 
 What follows from a root reaches those that call it, and may overload what it calls. What began clearly later
 at a service that does not depend on the root, and that the root does not ask more of, follows from something
-else, however near in the graph it is. So does what fails before it calls anybody, though it depends on the
-root.
+else, however near in the graph it is. So does what fails before it calls, though it depends on the root, if
+none of its calls towards the root deviates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from correlator.evidence_window import COARSE_MS
 from correlator.grouping import OpenIncident, connected, dependents
@@ -16,6 +16,7 @@ from correlator.memory import Memory
 from correlator.opening import Pressure
 from correlator.present import pressures, weigh_now
 from correlator.service_evidence import FLOOR, ServiceEvidence, weigh
+from detectors.anomaly import Family
 
 APART_MS = 60_000
 """How much later it must have begun to be a matter of its own: a cascade takes seconds a hop."""
@@ -68,7 +69,7 @@ def _of_its_own(memory: Memory, state: OpenIncident, threshold: float, now_ms: i
         if not p.corroborated or p.value < threshold or mine.onset_ms is None or mine.onset_ms < since_ms:
             continue
         if service in suffering:
-            if _fails_before_it_calls(mine, threshold):
+            if _fails_before_it_calls(mine, threshold) and not _sees(memory, service, suffering):
                 found.add(service)
             continue
         if service in state.services and (
@@ -76,7 +77,7 @@ def _of_its_own(memory: Memory, state: OpenIncident, threshold: float, now_ms: i
         ):
             continue
         unrelated = service not in called and state.top not in connected(service, topology, now_ms)
-        own = _is_its_own(mine) if service in memory.window.heard else _is_failed_upon(mine)
+        own = _is_its_own(mine) or (service not in memory.window.heard and _is_failed_upon(mine))
         if unrelated or (mine.onset_ms >= state.opened_ms and own):
             found.add(service)
     return found
@@ -96,9 +97,21 @@ def _is_failed_upon(mine: ServiceEvidence) -> bool:
 
 
 def _fails_before_it_calls(mine: ServiceEvidence, threshold: float) -> bool:
-    """Whether a service fails and calls less for it, though it is asked as much: no callee is the reason."""
+    """Whether a service fails and calls somebody less for it, though it is asked as much."""
     starves = mine.value("starves") - FLOOR
     return starves >= threshold and mine.value("err") > FLOOR and mine.value("load") <= FLOOR
+
+
+def _sees(memory: Memory, service: str, suffering: Set[str]) -> bool:
+    """Whether the service's own calls to any of those who suffer deviate: then these may be the reason."""
+    return any(
+        e.anomaly.service == service
+        and e.anomaly.signal.peer in suffering
+        and e.anomaly.direction == "up"
+        and e.anomaly.signal.family is not Family.LOAD
+        and e.anomaly.score > FLOOR
+        for e in memory.live.values()
+    )
 
 
 def _was_ill(memory: Memory, service: str, state: OpenIncident, since_ms: int, threshold: float) -> bool:

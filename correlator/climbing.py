@@ -17,16 +17,21 @@ PART = 0.25
 """Part of that growth in each third of them; a straight line has a third, and what stops growing less."""
 POINTS = 9
 """Samples needed to tell."""
-TIMES = frozenset({"s", "ms", "us", "ns", "s/s"})
-"""Units of what collections of garbage take."""
+SPAN_MS = 120_000
+"""Time that the samples must span: what is loaded takes a minute and a half, however finely it is sampled."""
+TIMES = frozenset({"s", "ms", "us", "ns"})
+"""Units of what collections of garbage take. What is counted by the second is no amount of memory, either."""
 
 
 def grows(update: Anomaly) -> bool:
     """Whether memory grew steadily over the samples that an update shows."""
     signal, sample = update.signal, update.sample
-    if signal.family is not Family.MEMORY or update.direction != "up" or signal.unit in TIMES:
+    unit = signal.unit or ""
+    if signal.family is not Family.MEMORY or update.direction != "up" or update.status != "open":
         return False
-    if len(sample) < POINTS:
+    if unit in TIMES or unit.endswith("/s"):
+        return False
+    if len(sample) < POINTS or sample[-1][0] - sample[0][0] < SPAN_MS:
         return False
     marks = [_at(sample, k / 3) for k in range(4)]
     growth = marks[-1] - marks[0]

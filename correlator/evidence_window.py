@@ -87,6 +87,7 @@ class Episode:
     def _follow(self, update: Anomaly) -> None:
         if not grows(update):
             self.grows_from_ms = None
+            self.climbed_ms = None if self.climbed_ms == update.ts_ms else self.climbed_ms
         elif self.grows_from_ms is None:
             self.grows_from_ms = update.ts_ms
         elif update.ts_ms - self.grows_from_ms >= CLIMBS_FOR * update.interval_ms:

@@ -141,8 +141,8 @@ def demand(
     requests those callers are blamed whose calls are seen to rise; where nobody sees them, a callee with
     k callers speaks 1/k for each. Callers whose own demand moved the same way pass it on and are not
     blamed, unless they ask `MADE_MORE` times what they were asked, or it moved clearly later: then they are
-    asked again for what failed. What they make more of it than that counts up to twice. An entry whose users
-    went away, or came, blames nobody.
+    asked again for what failed. What they make of it beyond `RETRIED` times counts up to twice. An entry
+    whose users went away, or came, blames nobody.
     """
     moved = {"up": _moved(evidence, "up", from_ms, to_ms), "down": _moved(evidence, "down", from_ms, to_ms)}
     for direction, weight in (("down", STARVES), ("up", AMPLIFIES)):

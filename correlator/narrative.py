@@ -31,7 +31,9 @@ def measured(episode: Episode) -> str:
     )
     if episode.climbs:
         minutes = max(anomaly.ts_ms - anomaly.onset_ms, anomaly.interval_ms) / 60_000
-        text += f", growing by {quantity((anomaly.observed - anomaly.expected) / minutes, unit)} a minute"
+        text += (
+            f", growing by about {quantity((anomaly.observed - anomaly.expected) / minutes, unit)} a minute"
+        )
     return text
 
 

@@ -224,8 +224,8 @@ class ServiceEvidence:
 
     @property
     def climbs(self) -> bool:
-        """Whether any memory of it was sure to go on growing when it was last heard of."""
-        return any(e.climbs for e in self.episodes.values())
+        """Whether any memory of it was sure to go on growing when it was last heard of, beyond noise."""
+        return any(e.climbs and e.anomaly.score > FLOOR for e in self.episodes.values())
 
     @property
     def climbed(self) -> bool:

@@ -67,10 +67,13 @@ def calibrate(
         raise UserError(f"{out}: cannot be written (its folder does not exist)")  # before hours of work
     with TemporaryDirectory(prefix="headwater-worlds-") as folder:
         learning = list(opened)
-        with Bar("simulating", [f"world {number} of {worlds}" for number in range(1, worlds + 1)]) as bar:
-            for number, world in enumerate(simulated(worlds, Path(folder))):
-                learning.append(world)
-                bar.advance(number)
+        if worlds:
+            with Bar(
+                "simulating", [f"{number} of {worlds} worlds" for number in range(1, worlds + 1)]
+            ) as bar:
+                for number, world in enumerate(simulated(worlds, Path(folder))):
+                    learning.append(world)
+                    bar.advance(number)
         with Bar("running blind", [one.name for one in learning]) as bar:
             examples = gather(learning, jobs or cpu_count(), on_done=bar.advance)
     data = table(examples)

@@ -51,7 +51,7 @@ def gather(
     Parameters
     ----------
     on_done
-        Called with the number of a recording that is done; in another thread.
+        Called with the number of a recording that is done; in another thread where several are run.
     """
     examples: list[Example] = []
     if jobs <= 1 or len(recordings) <= 1:

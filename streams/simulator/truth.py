@@ -61,8 +61,8 @@ SYMPTOMS = ("p95_s", "error_rate", "pending", "used", "rate", "depth")
 """Signs that a mere sufferer shows too."""
 OF_LOAD = ("rate", "cpu", "memory", "io_util")
 """Signs that mere demand leaves wherever it comes along."""
-FILLING = frozenset({"memory", "up_share"})
-"""Signs of what will do harm if it is let go on."""
+SPOKEN_OF_S = 300.0
+"""How long after its end a fault may still be spoken of, as labels allow."""
 PERSISTENT = 2
 HARM = 0.1
 
@@ -121,14 +121,16 @@ class Shadow:
 
     @property
     def spared(self) -> bool:
-        """Whether it filled the root's memory, or killed instances, but was over before it harmed anybody."""
-        return not self.harmful and bool(FILLING & self.seen.get(self.fault.root_service, {}).keys())
+        """Whether it leaked memory, or killed instances, but was over before it harmed anybody."""
+        signs = self.seen.get(self.fault.root_service, {})
+        leaks = any(press.field == "leak" for press in self.fault.presses)
+        return not self.harmful and ("up_share" in signs or (leaks and "memory" in signs))
 
     def stretch(self) -> dict[str, object]:
         """As `ignore.jsonl` has a fault that is no label, though whoever speaks of it is not wrong."""
         return {
             "start_ms": round(self.fault.start_s * 1000),
-            "end_ms": round(self.fault.end_s * 1000),
+            "end_ms": round((self.fault.end_s + SPOKEN_OF_S) * 1000),
             "why": f"{self.fault.kind} of {self.fault.root_service}: nobody was worse off yet",
         }
 

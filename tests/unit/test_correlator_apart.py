@@ -81,6 +81,16 @@ def test_a_caller_that_fails_before_it_calls_is_an_incident_of_its_own(load_move
     assert opened([*shop(), *crashed(load_moves, fails)]) == roots
 
 
+def test_a_caller_that_fails_on_the_root_before_it_comes_to_the_next_is_still_the_first_incident():
+    calls = lasting("mobile", Family.ERROR, 15, length=6, score=12.0, peer="api", observed=95.0, expected=0.0)
+    assert opened([*shop(), *crashed(load_moves=False, fails=True), *calls]) == ["api"]
+
+
+def test_a_slow_callee_without_telemetry_is_an_incident_of_its_own():
+    waits = lasting("api", Family.CLIENT_LATENCY, 13, peer="bank", length=6, score=12.0, observed=9.0)
+    assert len(opened([*shop(), edge("api", "bank"), *waits])) == 2
+
+
 def provider(tried_again_min):
     """Calls of api to a provider without telemetry fail from minute 13 on."""
     failing = {"length": 6, "score": 12.0, "observed": 60.0, "expected": 0.0}
