@@ -60,7 +60,7 @@ class Episode:
     grows_from_ms: int | None = None
     """Since which update it grows steadily (memory only); None where it does not."""
     climbed_ms: int | None = None
-    """At which update it was last sure to: the second after that one."""
+    """The newest update by which it had grown for `CLIMBS_FOR`, in whichever stretch."""
 
     def take(self, update: Anomaly) -> None:
         """Add an update; a late one finds its place, a repeated one replaces itself."""

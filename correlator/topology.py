@@ -41,6 +41,7 @@ FLOW_CONFIRMATION_MS = 120_000
 
 EXTERNAL_KINDS = frozenset({"external", "remote", "third_party"})
 SERVING_KINDS = frozenset({None, "service"})
+"""All else that is stated is a store, a broker or others': the decoders call no service of one's own so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,10 @@ def edges_of_catalog(documents: Iterable[dict[str, Any]], domain: str, at_ms: in
     providers: dict[str, list[str]] = defaultdict(list)
     for entity in entities:
         name, spec = _name(entity), entity.get("spec") or {}
-        if str(entity.get("kind", "")).lower() in NODES:
-            kinds[name] = str(spec.get("type") or entity["kind"]).lower()
+        kind = str(entity.get("kind", "")).lower()
+        if kind in NODES:
+            # A website or a worker is a service to those who call it; a resource is what its type says.
+            kinds[name] = "service" if kind == "component" else str(spec.get("type") or kind).lower()
         for api in spec.get("providesApis") or []:
             providers[_reference(str(api), "api")[1]].append(name)
     pairs: set[tuple[str, str]] = set()

@@ -241,6 +241,25 @@ def test_an_edge_from_next_year_is_told_now_and_again(desk):
     assert edges == [made.now_ms, START_MS + 1_200_000, START_MS + 2_400_000]
 
 
+@pytest.mark.parametrize(
+    ("connection", "client", "kind"),
+    [
+        ("database", "web", "database"),
+        ("virtual_node", "web", "external"),
+        ("virtual_node", "user", None),  # requests from outside: the server is the one that sends spans
+        ("messaging_system", "web", None),
+    ],
+)
+def test_what_the_server_of_an_edge_is_follows_from_its_connection(desk, connection, client, kind):
+    made = desk()
+    made.intake._emitter = heard = Heard()
+    calls = orjson.dumps(CALL)
+    said = b',{"key":"connection_type","value":{"stringValue":"%s"}}]' % connection.encode()
+    value = cumulative(GRAPH, 0, START_MS).replace(calls, calls[:-1] + said)
+    made.intake.feed([made.message(value.replace(b'"web"', b'"%s"' % client.encode()), 0)])
+    assert [each.callee_kind for each in heard.items if each.type == "edge"] == [kind]
+
+
 def test_a_version_from_next_year_can_be_rolled_back_to(desk):
     made = desk()
     made.intake._emitter = heard = Heard()

@@ -137,6 +137,32 @@ def test_backstage_entities_read_back_as_the_same_calls(files, topology):
     assert set(rows(again)) == {("web", "cart"), ("web", "old"), ("cart", "redis")}
 
 
+WEBSITE = """
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: edge}
+spec: {type: service, dependsOn: [component:shopfront]}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: shopfront}
+spec: {type: website, dependsOn: [resource:sessions]}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Resource
+metadata: {name: sessions}
+spec: {type: redis}
+"""
+
+
+def test_a_component_of_backstage_is_a_service_whatever_its_type(files, topology):
+    (files / "website.yaml").write_text(WEBSITE)
+    _, said = topology("export", "--from", files / "website.yaml", "--format", "backstage")
+    kinds = {e["metadata"]["name"]: (e["kind"], e["spec"]["type"]) for e in yaml.safe_load_all(said.out)}
+    assert kinds["shopfront"] == ("Component", "service")
+    assert kinds["sessions"] == ("Resource", "redis")
+
+
 def test_a_dry_import_checks_and_publishes_nothing(files, topology):
     code, said = topology("import", files / "declared.yaml", "--dry-run")
     assert code == 0

@@ -26,6 +26,8 @@ from streams.wire.telemetry import TelemetryBuilder
 GRAPH_PREFIX = "traces_service_graph_request_"
 GAP_METRIC = "headwater_service_graph_request_gap_seconds"
 """The caller's duration less the callee's, which no service graph carries; written by `headwater replay`."""
+OUTSIDE = "user"
+"""What the service graph connectors call a client that they know nothing of."""
 _GRAPH_SIDES = {
     "server": "server",
     "server_seconds": "server",
@@ -129,7 +131,7 @@ class EdgeCollector:
             edge = (domain, caller, callee, None, ts_ms)
             kind = point.attributes.get("connection_type")
             if kind:
-                self._announce(edge, EdgeSource.SERVICE_GRAPH, _graph_kind(kind))
+                self._announce(edge, EdgeSource.SERVICE_GRAPH, _graph_kind(kind, client))
             stream = stream_of(resource, metric.name, point.attributes)
             match point:
                 case NumberPoint() if what in _GRAPH_SUMS:
@@ -248,5 +250,14 @@ def _graph_domain(attributes: Mapping[str, str], default: str) -> str:
     return default
 
 
-def _graph_kind(connection_type: str) -> str:
-    return {"messaging_system": "queue", "virtual_node": "external"}.get(connection_type, connection_type)
+def _graph_kind(connection_type: str, client: str) -> str | None:
+    """What the server of an edge is; None for a service like any other.
+
+    Who takes a message is one. Of an edge with one end that sends no spans that end is the server, unless the
+    client is the one that the connector makes up for requests from outside.
+    """
+    if connection_type == "messaging_system":
+        return None
+    if connection_type == "virtual_node":
+        return None if client == OUTSIDE else "external"
+    return connection_type
