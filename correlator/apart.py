@@ -16,7 +16,6 @@ from correlator.memory import Memory
 from correlator.opening import Pressure
 from correlator.present import pressures, weigh_now
 from correlator.service_evidence import FLOOR, ServiceEvidence, weigh
-from detectors.anomaly import Family
 
 APART_MS = 60_000
 """How much later it must have begun to be a matter of its own: a cascade takes seconds a hop."""
@@ -103,12 +102,11 @@ def _fails_before_it_calls(mine: ServiceEvidence, threshold: float) -> bool:
 
 
 def _sees(memory: Memory, service: str, suffering: Set[str]) -> bool:
-    """Whether the service's own calls to any of those who suffer deviate: then these may be the reason."""
+    """Whether its calls to any of those who suffer fail, wait, or are more: then these may be the reason."""
     return any(
         e.anomaly.service == service
         and e.anomaly.signal.peer in suffering
         and e.anomaly.direction == "up"
-        and e.anomaly.signal.family is not Family.LOAD
         and e.anomaly.score > FLOOR
         for e in memory.live.values()
     )

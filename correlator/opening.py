@@ -61,7 +61,7 @@ def pressure(
     if known and "cpu" in telling and set(telling) <= busy and harm <= SLIGHT and not _exhausted(mine):
         telling = []
     alone = any(mine.value(group) >= threshold for group, threshold in ALONE.items())
-    if leaking and not warming and "mem" in strong:
+    if leaking and not warming:
         telling, alone = [*telling, "mem"], True
     changed = changed_recently and not warming
     corroborated = bool(telling) and (len(strong) >= 2 or alone or suffering > CALLER_SUFFERS or changed)

@@ -86,6 +86,20 @@ def test_a_caller_that_fails_on_the_root_before_it_comes_to_the_next_is_still_th
     assert opened([*shop(), *crashed(load_moves=False, fails=True), *calls]) == ["api"]
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"family": Family.LOAD, "peer": "api", "direction": "down", "observed": 0.1},
+        {"family": Family.CLIENT_LATENCY, "peer": "mail", "observed": 9.0},
+    ],
+    ids=["calls to the root stop as well", "calls to somebody else take longer"],
+)
+def test_only_trouble_on_its_calls_towards_the_root_keeps_a_caller_that_fails(beside):
+    family, more = beside["family"], {k: v for k, v in beside.items() if k != "family"}
+    calls = lasting("mobile", family, 15, length=6, score=6.0, **more)
+    assert opened([*shop(), *crashed(load_moves=False, fails=True), *calls]) == ["api", "mobile"]
+
+
 def test_a_slow_callee_without_telemetry_is_an_incident_of_its_own():
     waits = lasting("api", Family.CLIENT_LATENCY, 13, peer="bank", length=6, score=12.0, observed=9.0)
     assert len(opened([*shop(), edge("api", "bank"), *waits])) == 2
@@ -107,6 +121,11 @@ def test_a_callee_without_telemetry_that_fails_is_another_unless_it_was_asked_mo
     tried_again_min, incidents
 ):
     assert len(opened([*shop(), *provider(tried_again_min)])) == incidents
+
+
+def test_a_callee_with_telemetry_that_shows_nothing_itself_is_still_the_first_incident():
+    heard = lasting("bank", Family.CPU, 1, length=1, score=1.4)
+    assert len(opened([*shop(), *heard, *provider(14)])) == 1
 
 
 def faint():

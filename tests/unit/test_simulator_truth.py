@@ -81,6 +81,23 @@ def test_a_leak_that_was_stopped_before_it_hurt_is_neither_a_label_nor_a_false_a
     assert len(ignored) == 1 + len(spared)  # the first is that of a system seen for the first time
 
 
+@pytest.mark.parametrize(
+    ("kind", "sign", "spared"),
+    [
+        ("memory_leak", "memory", True),
+        ("crash_loop", "up_share", True),
+        ("cpu_saturation", "memory", False),  # more requests take more memory, too
+        ("memory_leak", "cpu", False),
+    ],
+)
+def test_harmless_are_excused_for_leaks_and_deaths_alone(kind, sign, spared):
+    plan = plan_with(kind)
+    shadow = shadow_of(plan, plan.faults[0], {plan.faults[0].root_service: {sign}})
+    assert not shadow.spared
+    shadow.worst[:] = 0.0
+    assert shadow.spared is spared
+
+
 def test_a_limit_of_last_week_leaves_enough_for_every_hour_before_its_day():
     kinds = ("old_config_new_load",)
     plan = campaign_plan(1, CampaignOptions(seed=7303, faults=3, hours=12.0, services=12, kinds=kinds))
