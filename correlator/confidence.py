@@ -9,7 +9,7 @@ the prior.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,13 @@ def features(ranked: list[Scored], scene: Scene, state: OpenIncident) -> dict[st
     """What confidence rests on; each is without unit and within about 0 to 6.
 
     Its lead over the second, its score, the share of all trouble that it explains, how often the first place
-    changed hands, how many other incidents were open when this one opened (it may be an echo of theirs), and
-    how near a change is. The last is left out where no changes are known at all, which counts as usual:
-    silence of what nobody reads says nothing. The fit may drop some of them. Not here are features whose sign
-    differed between recorded and simulated systems (harm, reach, kind of evidence), such as added nothing
-    (kinds of telemetry that agree, youth, relative margin), and the number of services, which stood for the
-    other incidents while these were not counted.
+    changed hands, how many other incidents were open when this one opened (it may be an echo of theirs),
+    which share of the calls around it nobody sees, and how near a change is. The last two are left out where
+    no calls and no changes are known at all, which counts as usual: silence of what nobody reads says
+    nothing. The fit may drop some of them. Not here are features whose sign differed between recorded and
+    simulated systems (harm, reach, kind of evidence), such as added nothing (kinds of telemetry that agree,
+    youth, relative margin), and the number of services, which stood for the other incidents while these were
+    not counted.
     """
     top, service = ranked[0], ranked[0].candidate.service
     second = ranked[1].score if len(ranked) > 1 else 0.0
@@ -52,10 +53,23 @@ def features(ranked: list[Scored], scene: Scene, state: OpenIncident) -> dict[st
         "flips": min(3.0, state.flips + float(state.top not in (None, service))),
         "others": math.log1p(state.others),
     }
+    unseen = unseen_calls(scene, (service, *reached))
+    if unseen is not None:
+        found["unseen"] = unseen
     if scene.changes:
         nearness = next((term.contribution for name, term in top.terms if name == "change_proximity"), 0.0)
         found["change"] = min(1.5, nearness)
     return {name: round(value, 4) for name, value in found.items()}
+
+
+def unseen_calls(scene: Scene, services: Iterable[str]) -> float | None:
+    """Share, 0 to 1, of the calls of these services that are declared or inferred, and never seen.
+
+    Who only waits for something looks like a root where nobody measures the waiting. None where no calls
+    are known.
+    """
+    calls = [call for service in services for call in scene.callees(service)]
+    return sum(not call.observed for call in calls) / len(calls) if calls else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,12 @@ def calibrate(
         ),
     ] = None,
     worlds: Annotated[
-        int, typer.Option(min=0, help="Also simulate so many random systems of eight faults each.")
+        int,
+        typer.Option(
+            min=0,
+            help="Also simulate so many random systems of eight faults each; every second one is also shown "
+            "with nothing but metrics and changes.",
+        ),
     ] = 0,
     out: Annotated[
         Path | None,
@@ -58,7 +63,7 @@ def calibrate(
     # Imported here: numba and Arrow take a second that `--help` need not wait for.
     from streams.evaluation.confidence_fit import fit, left_out, quality, stated, table
     from streams.evaluation.evaluate import open_named
-    from streams.evaluation.examples import gather, simulated
+    from streams.evaluation.examples import Lesson, gather, simulated
 
     opened = open_named(recordings) if recordings else []
     if not opened and not worlds:
@@ -66,15 +71,17 @@ def calibrate(
     if out is not None and not out.absolute().parent.is_dir():
         raise UserError(f"{out}: cannot be written (its folder does not exist)")  # before hours of work
     with TemporaryDirectory(prefix="headwater-worlds-") as folder:
-        learning = list(opened)
+        learning = [Lesson(one) for one in opened]
         if worlds:
             with Bar(
                 "simulating", [f"{number} of {worlds} worlds" for number in range(1, worlds + 1)]
             ) as bar:
                 for number, world in enumerate(simulated(worlds, Path(folder))):
-                    learning.append(world)
+                    learning.append(Lesson(world))
+                    if number % 2 == 0:
+                        learning.append(learning[-1].without_calls_and_logs())
                     bar.advance(number)
-        with Bar("running blind", [one.name for one in learning]) as bar:
+        with Bar("running blind", [one.recording.name for one in learning]) as bar:
             examples = gather(learning, jobs or cpu_count(), on_done=bar.advance)
     data = table(examples)
     judged = data.judged
@@ -86,12 +93,14 @@ def calibrate(
         )
     prior = fit(data)
     unseen = left_out(data)
+    whole, bare = judged & data.whole, judged & ~data.whole
     found: dict[str, Any] = {
-        "unseen systems": quality(unseen[judged], data.y[judged]),
+        "unseen systems": quality(unseen[whole], data.y[whole]),
+        **({"unseen, metrics and changes alone": quality(unseen[bare], data.y[bare])} if bare.any() else {}),
         **{
             f"unseen {system}": quality(unseen[mine], data.y[mine])
             for system in systems
-            if (mine := judged & (data.system == system)).sum() >= SHOWN
+            if (mine := whole & (data.system == system)).sum() >= SHOWN
         },
         "fitted on": quality(stated(data, prior)[judged], data.y[judged]),
         "systems": len(systems),

@@ -14,8 +14,18 @@ from streams.evaluation.examples import Example
 
 L2 = 3.0
 """Weight decay per standardised feature, in examples: what few incidents speak for stays small."""
-EXPECTED = {"lead": 1.0, "score": 1.0, "explains": 1.0, "flips": -1.0, "others": -1.0, "change": 1.0}
+EXPECTED = {
+    "lead": 1.0,
+    "score": 1.0,
+    "explains": 1.0,
+    "flips": -1.0,
+    "others": -1.0,
+    "unseen": -1.0,
+    "change": 1.0,
+}
 """Sign of each weight, as anybody would have it."""
+AGAIN = 0.25
+"""Weight of an incident of a system that is shown a second time with less of what it records."""
 STEPS = 50
 BINS = 10
 ALIKE = 1e-9
@@ -35,6 +45,7 @@ class Table:
     weight: Floats
     judged: NDArray[np.bool_]
     system: NDArray[np.str_]
+    whole: NDArray[np.bool_]
 
 
 def table(examples: Sequence[Example]) -> Table:
@@ -47,9 +58,10 @@ def table(examples: Sequence[Example]) -> Table:
         names,
         np.array([[e.looks.get(name, np.nan) for name in names] for e in examples], dtype=np.float64),
         np.array([float(e.right) for e in examples]),
-        np.array([1.0 / times[e.recording, e.incident_id] for e in examples]),
+        np.array([(1.0 if e.whole else AGAIN) / times[e.recording, e.incident_id] for e in examples]),
         np.array([e.judged for e in examples]),
         np.array([e.system for e in examples]),
+        np.array([e.whole for e in examples]),
     )
 
 

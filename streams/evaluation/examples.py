@@ -19,6 +19,10 @@ from streams.recording import Recording
 from streams.simulator import CampaignOptions, run_campaign
 from streams.wire.evidence import progress
 
+ALL = chosen_signals(None)
+METRICS_AND_CHANGES = chosen_signals("metrics,changes")
+"""What many teams have: no calls that anybody saw, no logs."""
+
 SEEDS = (10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 24, 25)
 
 
@@ -36,37 +40,53 @@ class Example:
     """Whether the service named first is the root of a fault that lasted, or had just ended."""
     judged: bool
     """Whether it is the ranking that stood five minutes after opening, by which incidents are judged."""
+    whole: bool = True
+    """Whether all that the system records was shown."""
 
 
-def examples_of(recording: Recording) -> list[Example]:
-    """Run a recording blind with all that it has, then open its labels."""
-    return label(recording, collect_evidence(recording, chosen_signals(None)))
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A recording, and what is shown of it."""
+
+    recording: Recording
+    signals: frozenset[str] = ALL
+
+    def without_calls_and_logs(self) -> Lesson:
+        """The same system where nobody records calls or logs; under a name of its own."""
+        name = f"{self.recording.name}, metrics and changes"
+        return Lesson(replace(self.recording, name=name), METRICS_AND_CHANGES)
+
+
+def examples_of(lesson: Lesson) -> list[Example]:
+    """Run a recording blind with what is shown of it, then open its labels."""
+    found = label(lesson.recording, collect_evidence(lesson.recording, lesson.signals))
+    return [replace(example, whole=lesson.signals == ALL) for example in found]
 
 
 def gather(
-    recordings: Sequence[Recording], jobs: int, *, on_done: Callable[[int], None] | None = None
+    lessons: Sequence[Lesson], jobs: int, *, on_done: Callable[[int], None] | None = None
 ) -> list[Example]:
-    """Examples of all recordings, in their order, however many are run at the same time.
+    """Examples of all lessons, in their order, however many are run at the same time.
 
     Parameters
     ----------
     on_done
-        Called with the number of a recording that is done; in another thread where several are run.
+        Called with the number of a lesson that is done; in another thread where several are run.
     """
     examples: list[Example] = []
-    if jobs <= 1 or len(recordings) <= 1:
-        for number, recording in enumerate(recordings):
-            examples += examples_of(recording)
+    if jobs <= 1 or len(lessons) <= 1:
+        for number, lesson in enumerate(lessons):
+            examples += examples_of(lesson)
             if on_done:
                 on_done(number)
         return examples
-    for found in each_in_a_process(examples_of, recordings, jobs, size=_bytes_of, on_done=on_done):
+    for found in each_in_a_process(examples_of, lessons, jobs, size=_bytes_of, on_done=on_done):
         examples += found
     return examples
 
 
-def _bytes_of(recording: Recording) -> int:
-    return recording.size_bytes
+def _bytes_of(lesson: Lesson) -> int:
+    return lesson.recording.size_bytes
 
 
 def simulated(worlds: int, folder: Path) -> Iterator[Recording]:
@@ -145,4 +165,4 @@ def _looks(
     return ledger, looks
 
 
-__all__ = ["Example", "examples_of", "gather", "label", "simulated"]
+__all__ = ["Example", "Lesson", "examples_of", "gather", "label", "simulated"]

@@ -1,6 +1,7 @@
 """`headwater eval` as a person runs it, on recordings written here and on the real ones."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ import pytest
 from streams import settings
 from streams.cli import main
 from streams.evaluation.evaluate import open_named
-from streams.evaluation.examples import gather
+from streams.evaluation.examples import Lesson, gather
 from streams.evaluation.run import settled_incidents
 from streams.recording import Ignored, Label, Recording, write_recording
 
@@ -308,12 +309,34 @@ def test_an_incident_is_an_example_of_what_it_looked_like_and_of_whether_its_nam
     labels = other / "labels.jsonl"
     labels.write_text(labels.read_text().replace('"db"', '"web"'))
 
-    right, wrong = (gather(open_named([folder]), 1) for folder in (shop / "db-burns", other))
+    right, wrong = (gather([Lesson(*open_named([folder]))], jobs=1) for folder in (shop / "db-burns", other))
 
     assert [example.right for example in right if example.judged] == [True]
     assert [example.right for example in wrong if example.judged] == [False]
     assert [example.looks for example in right] == [example.looks for example in wrong]
     assert all({"lead", "score", "explains", "flips"} <= example.looks.keys() for example in right)
+
+
+def calls_seen(minutes=260):
+    """Every call, once a minute; nothing about them ever changes."""
+    times = [(START + minute * MINUTE, *call) for minute in range(1, minutes) for call in CALLS]
+    names = ("ts_ms", "caller", "callee")
+    known = dict(zip(names, map(list, zip(*times, strict=True)), strict=True))
+    known |= {"calls": [60.0] * len(times), "errors": [0.0] * len(times)}
+    durations = ("client_p50_s", "client_p95_s", "server_p50_s", "server_p95_s", "gap_p95_s")
+    return pa.table(known | dict.fromkeys(durations, [math.nan] * len(times)))
+
+
+def test_a_system_can_be_learnt_from_without_its_calls_and_logs(tmp_path):
+    lesson = Lesson(Recording.open(write(tmp_path, "db-burns", edges=calls_seen())))
+    examples = gather([lesson, lesson.without_calls_and_logs()], jobs=1)
+    whole, bare = ([e for e in examples if e.whole is kind] for kind in (True, False))
+    assert whole
+    assert bare
+    assert {e.looks["unseen"] for e in whole} == {0.0}
+    assert {e.looks["unseen"] for e in bare} == {1.0}
+    assert {e.system for e in examples} == {"shop"}, "left out together when the confidence is judged"
+    assert {e.recording for e in whole}.isdisjoint(e.recording for e in bare), "two incidents, not one twice"
 
 
 def test_too_few_labelled_incidents_to_fit_on_are_counted(shop, capsys):

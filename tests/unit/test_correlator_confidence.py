@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from correlator import Engine
-from correlator.confidence import NEEDED, Calibration, Prior
+from correlator.confidence import NEEDED, Calibration, Prior, unseen_calls
 from correlator.confidence_prior import CENTRE, SCALE, WEIGHTS
-from correlator.evidence import Progress, Verdict
+from correlator.evidence import EdgeSource, Progress, Verdict
 from correlator.grouping import OpenIncident
+from correlator.scene import Scene
+from correlator.topology import Topology
 from detectors.anomaly import Family
 from streams.evaluation.confidence_fit import calibration_error, fit, left_out, quality, table
 from streams.evaluation.examples import Example
@@ -117,6 +119,34 @@ def test_an_incident_that_opens_while_another_is_open_is_less_sure():
     assert confidence([*trouble("web", "db", late), *trouble("app", "cache", late)]) == alone
 
 
+def test_a_root_is_less_sure_where_nobody_sees_the_calls_around_it():
+    def confidence(*sources):
+        items = [
+            *(edge("web", callee, source) for callee, source in sources),
+            *episode("web", Family.LATENCY, T0 + 2 * MINUTE, score=11.0),
+            *episode("web", Family.ERROR, T0 + 2 * MINUTE),
+        ]
+        (incident,) = opened(items).values()
+        assert incident.hypotheses[0].service == "web"
+        return incident.hypotheses[0].confidence
+
+    seen, told = EdgeSource.SERVICE_GRAPH, EdgeSource.DECLARED
+    both = confidence(("db", seen), ("cache", seen))
+    one = confidence(("db", seen), ("cache", told))
+    assert both > one > confidence(("db", told), ("cache", told))
+
+
+def test_calls_are_unseen_where_they_are_only_declared_and_nothing_is_said_where_none_is_known():
+    topology = Topology()
+    for fact in (edge("web", "db"), edge("api", "db", EdgeSource.DECLARED), edge("api", "web")):
+        topology.apply(fact)
+    scene = Scene(T0, T0, MINUTE, {}, topology, {})
+    assert unseen_calls(scene, ["web"]) == 0.0
+    assert unseen_calls(scene, ["api"]) == 0.5
+    assert unseen_calls(scene, ["web", "api"]) == pytest.approx(1 / 3)
+    assert unseen_calls(scene, ["db"]) is None
+
+
 def test_an_incident_that_went_into_another_is_not_counted_beside_it():
     state = OpenIncident("hw-1", opened_ms=T0, onset_ms=T0, last_growth_ms=T0, interval_ms=MINUTE)
     assert state.is_open_before(T0 + MINUTE)
@@ -167,6 +197,13 @@ def test_a_fit_is_calibrated_on_systems_that_it_has_not_seen():
 def test_a_fit_on_features_that_say_nothing_claims_no_skill():
     data = table(_examples(20, 40, random.Random(2), informative=False))
     assert abs(quality(left_out(data), data.y)["brier_skill"]) < 0.03
+
+
+def test_four_incidents_that_are_shown_again_with_less_count_as_one():
+    examples = _examples(2, 1, random.Random(4))
+    again = [replace(e, recording=f"{e.recording}, less", whole=False) for e in examples]
+    data = table([*examples, *again])
+    assert data.weight[~data.whole].sum() * 4 == data.weight[data.whole].sum() == 2.0
 
 
 def test_a_feature_that_points_against_all_reason_is_left_out():
