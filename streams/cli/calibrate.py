@@ -63,7 +63,7 @@ def calibrate(
     # Imported here: numba and Arrow take a second that `--help` need not wait for.
     from streams.evaluation.confidence_fit import fit, left_out, quality, stated, table
     from streams.evaluation.evaluate import open_named
-    from streams.evaluation.examples import Lesson, gather, simulated
+    from streams.evaluation.examples import Lesson, gather, lessons_of, simulated
 
     opened = open_named(recordings) if recordings else []
     if not opened and not worlds:
@@ -77,9 +77,7 @@ def calibrate(
                 "simulating", [f"{number} of {worlds} worlds" for number in range(1, worlds + 1)]
             ) as bar:
                 for number, world in enumerate(simulated(worlds, Path(folder))):
-                    learning.append(Lesson(world))
-                    if number % 2 == 0:
-                        learning.append(learning[-1].without_calls_and_logs())
+                    learning += lessons_of(number, world)
                     bar.advance(number)
         with Bar("running blind", [one.recording.name for one in learning]) as bar:
             examples = gather(learning, jobs or cpu_count(), on_done=bar.advance)

@@ -57,6 +57,12 @@ class Lesson:
         return Lesson(replace(self.recording, name=name), METRICS_AND_CHANGES)
 
 
+def lessons_of(number: int, world: Recording) -> list[Lesson]:
+    """A simulated system with all that it records, and every second one again without calls and logs."""
+    whole = Lesson(world)
+    return [whole, whole.without_calls_and_logs()] if number % 2 == 0 else [whole]
+
+
 def examples_of(lesson: Lesson) -> list[Example]:
     """Run a recording blind with what is shown of it, then open its labels."""
     found = label(lesson.recording, collect_evidence(lesson.recording, lesson.signals))
@@ -165,4 +171,4 @@ def _looks(
     return ledger, looks
 
 
-__all__ = ["Example", "Lesson", "examples_of", "gather", "label", "simulated"]
+__all__ = ["Example", "Lesson", "examples_of", "gather", "label", "lessons_of", "simulated"]
