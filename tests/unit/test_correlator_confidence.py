@@ -13,7 +13,14 @@ from correlator.grouping import OpenIncident
 from correlator.scene import Scene
 from correlator.topology import Topology
 from detectors.anomaly import Family
-from streams.evaluation.confidence_fit import calibration_error, fit, left_out, quality, table
+from streams.evaluation.confidence_fit import (
+    EXPECTED,
+    calibration_error,
+    fit,
+    left_out,
+    quality,
+    table,
+)
 from streams.evaluation.examples import Example
 from tests.hand_made import MINUTE, T0, edge, episode, opened
 
@@ -65,6 +72,10 @@ def test_what_was_learnt_survives_a_dump_and_a_prior_that_changed_its_features()
 def test_the_shipped_prior_is_complete():
     assert WEIGHTS.keys() == CENTRE.keys() == SCALE.keys()
     assert min(SCALE.values()) > 0
+
+
+def test_every_feature_of_the_shipped_prior_points_where_anybody_would_expect():
+    assert {name: math.copysign(1.0, weight) for name, weight in WEIGHTS.items()}.items() <= EXPECTED.items()
 
 
 def _incident():
@@ -134,6 +145,21 @@ def test_a_root_is_less_sure_where_nobody_sees_the_calls_around_it():
     both = confidence(("db", seen), ("cache", seen))
     one = confidence(("db", seen), ("cache", told))
     assert both > one > confidence(("db", told), ("cache", told))
+
+
+def test_a_store_is_less_sure_where_nobody_sees_what_its_callers_call():
+    def confidence(source):
+        items = [
+            edge("web", "db"),
+            *(edge("web", callee, source) for callee in ("cache", "queue")),
+            *episode("db", Family.SATURATION, T0 + 2 * MINUTE, score=11.0),
+            *episode("web", Family.LATENCY, T0 + 2 * MINUTE),
+        ]
+        (incident,) = opened(items).values()
+        assert incident.hypotheses[0].service == "db"
+        return incident.hypotheses[0].confidence
+
+    assert confidence(EdgeSource.SERVICE_GRAPH) > confidence(EdgeSource.DECLARED)
 
 
 def test_calls_are_unseen_where_they_are_only_declared_and_nothing_is_said_where_none_is_known():
